@@ -1,0 +1,26 @@
+.PHONY: help dev test check lint build fuzz clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
+
+dev: ## run the whole product in one process, with a demo workspace
+	go run ./cmd/outpost dev --demo
+
+test: ## bring what the tests need, then run every test with the race detector
+	@scripts/test
+
+check: lint test ## what CI runs: gofmt, go vet, staticcheck, the tests
+
+lint: ## gofmt, go vet, staticcheck
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w needed:"; echo "$$files"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+build: ## build the static program bin/outpost
+	CGO_ENABLED=0 go build -trimpath -tags timetzdata -o bin/outpost ./cmd/outpost
+
+fuzz: ## run every fuzz target, FUZZTIME=30s each
+	@scripts/fuzz
+
+clean: ## remove what build made
+	rm -rf bin

@@ -1,0 +1,217 @@
+package directory
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"hash/crc32"
+	"strings"
+	"time"
+
+	"outpost/models"
+	"outpost/outbox"
+	"outpost/store"
+)
+
+// tokenPrefix lets secret scanners recognise a token: outp_scim_<connection id>_<secret and checksum>.
+const tokenPrefix = "outp_scim_"
+
+// overlap is how long an old token lives on after the first use of the one that replaces it.
+const overlap = 24 * time.Hour
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// newToken makes a token: 32 random characters and a checksum of six.
+func newToken(connectionID string) string {
+	secret := make([]byte, 0, 38)
+	var b [1]byte
+	for len(secret) < 32 {
+		rand.Read(b[:])
+		if b[0] < 248 { // the largest multiple of 62: no character is likelier than another
+			secret = append(secret, base62[b[0]%62])
+		}
+	}
+	sum := crc32.ChecksumIEEE(secret)
+	for range 6 {
+		secret = append(secret, base62[sum%62])
+		sum /= 62
+	}
+	return tokenPrefix + connectionID + "_" + string(secret)
+}
+
+// Access is an authenticated request's standing.
+type Access struct {
+	WorkspaceID  string
+	ConnectionID string
+	Provider     models.Provider
+	TokenID      string
+	LastFour     string // of the token, for people
+}
+
+// unknown is one and the same for a connection that does not exist, one of somebody else, and a wrong token.
+var unknown = &models.Error{Code: models.Unknown, Detail: "the bearer token is missing, wrong or no longer valid: copy the current token from Settings > Security > Directory Sync into your identity provider"}
+
+// Authenticate checks a bearer token for a connection. Its errors are models.Unknown for anybody without a living
+// token, and models.Denied, with what to do, for a plan without Directory Sync or a connection that is paused; the
+// latter come with the Access, so that the refusal can be recorded.
+func (d *Directory) Authenticate(ctx context.Context, connectionID, token string) (Access, error) {
+	if !IsID(connectionID) || !strings.HasPrefix(token, tokenPrefix) {
+		return Access{}, unknown
+	}
+	a, err := d.store.Access(ctx, connectionID)
+	if isNotFound(err) {
+		return Access{}, unknown
+	}
+	if err != nil {
+		return Access{}, err
+	}
+	now := d.now()
+	hash := sha256.Sum256([]byte(token))
+	var match *models.Token
+	for i := range a.Tokens {
+		if subtle.ConstantTimeCompare(hash[:], a.Tokens[i].Hash) == 1 && a.Tokens[i].Living(now) {
+			match = &a.Tokens[i]
+		}
+	}
+	if match == nil || a.Connection.Status == models.ConnectionDeleted {
+		return Access{}, unknown
+	}
+	d.mu.Lock()
+	d.used[match.ID] = now
+	d.mu.Unlock()
+	access := Access{WorkspaceID: a.Connection.WorkspaceID, ConnectionID: a.Connection.ID, Provider: a.Connection.Provider, TokenID: match.ID, LastFour: match.LastFour}
+	if !a.Plan.DirectorySync() {
+		return access, &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan and this workspace is not on it: upgrade the workspace, then try again"}
+	}
+	if a.Connection.Status == models.ConnectionPaused {
+		return access, &models.Error{Code: models.Denied, Detail: "this connection is paused: resume it in Settings > Security > Directory Sync, then retry the failed tasks in your identity provider"}
+	}
+	return access, nil
+}
+
+// FlushUse writes down which tokens were used since the last flush. The first use of a token starts the end of the
+// ones before it.
+func (d *Directory) FlushUse(ctx context.Context) {
+	d.mu.Lock()
+	used := d.used
+	d.used = make(map[string]time.Time, len(used))
+	d.mu.Unlock()
+	for id, at := range used {
+		err := d.store.Write(ctx, func(tx *store.Tx) error { return tx.TokenUsed(id, at, overlap) })
+		if err != nil {
+			d.log.Warn("record token use", "error", err)
+		}
+	}
+}
+
+// IssuedToken is a token in clear: it is shown once and kept nowhere.
+type IssuedToken struct {
+	Connection models.Connection
+	Token      string
+}
+
+// CreateConnection joins an identity provider to a workspace on the Enterprise plan. Every member is mirrored in the
+// same transaction, so that the provider finds who is there already.
+func (d *Directory) CreateConnection(ctx context.Context, w models.Workspace, p models.Provider, actor string) (IssuedToken, error) {
+	if !p.Valid() {
+		return IssuedToken{}, &models.Error{Code: models.Invalid, Detail: "there is no provider '" + string(p) + "': choose okta, entra, onelogin, jumpcloud, ping or custom"}
+	}
+	if !w.Plan.DirectorySync() {
+		return IssuedToken{}, &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan: upgrade workspace " + w.Slug + " first ('outpost workspace set-plan " + w.Slug + " enterprise')"}
+	}
+	now := d.now()
+	c := models.Connection{ID: outbox.ID(), WorkspaceID: w.ID, Provider: p, Status: models.ConnectionActive, CreatedAt: now}
+	issued := IssuedToken{Connection: c, Token: newToken(c.ID)}
+	err := d.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.CreateConnection(c); err != nil {
+			return err
+		}
+		if err := d.mirrorAll(tx, c, now); err != nil {
+			return err
+		}
+		token := d.tokenRow(issued, now)
+		tx.Add(&token, Caller{WorkspaceID: w.ID, ConnectionID: c.ID, Actor: actor, Method: "create"}.audit(now, "Connection", c.ID, 201, string(p), nil))
+		return nil
+	})
+	return issued, err
+}
+
+func (d *Directory) tokenRow(t IssuedToken, now time.Time) models.Token {
+	hash := sha256.Sum256([]byte(t.Token))
+	return models.Token{ID: outbox.ID(), ConnectionID: t.Connection.ID, Hash: hash[:], LastFour: t.Token[len(t.Token)-4:], CreatedAt: now}
+}
+
+// RotateToken issues a new token. The one before it lives on until a day after the new one's first use, or ends at once
+// when atOnce is set; an older one ends now.
+func (d *Directory) RotateToken(ctx context.Context, c models.Connection, atOnce bool, actor string) (IssuedToken, error) {
+	now := d.now()
+	issued := IssuedToken{Connection: c, Token: newToken(c.ID)}
+	err := d.store.Write(ctx, func(tx *store.Tx) error {
+		fresh, err := tx.Connection(c.ID)
+		if err != nil {
+			return err
+		}
+		if fresh.Status == models.ConnectionDeleted {
+			return &models.Error{Code: models.NotFound, Detail: "the connection " + c.ID + " is deleted"}
+		}
+		living, err := tx.LivingTokens(c.ID, now)
+		if err != nil {
+			return err
+		}
+		for i, t := range living {
+			if i > 0 || atOnce {
+				if err := tx.EndToken(t.ID, now); err != nil {
+					return err
+				}
+			}
+		}
+		token := d.tokenRow(issued, now)
+		tx.Add(&token, Caller{WorkspaceID: c.WorkspaceID, ConnectionID: c.ID, Actor: actor, Method: "rotate"}.audit(now, "Connection", c.ID, 200, "", nil))
+		return nil
+	})
+	return issued, err
+}
+
+// SetConnectionStatus pauses, resumes or deletes a connection. Deleting ends its tokens at once; the people it made stay
+// members, and are managed by hand from then on.
+func (d *Directory) SetConnectionStatus(ctx context.Context, c models.Connection, status models.ConnectionStatus, actor string) error {
+	now := d.now()
+	return d.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.SetConnectionStatus(c.ID, status); err != nil {
+			return err
+		}
+		if status == models.ConnectionDeleted {
+			living, err := tx.LivingTokens(c.ID, now)
+			if err != nil {
+				return err
+			}
+			for _, t := range living {
+				if err := tx.EndToken(t.ID, now); err != nil {
+					return err
+				}
+			}
+		}
+		tx.Add(Caller{WorkspaceID: c.WorkspaceID, ConnectionID: c.ID, Actor: actor, Method: string(status)}.audit(now, "Connection", c.ID, 200, "", nil))
+		return nil
+	})
+}
+
+// IsID reports whether s has the form of our ids, so that it may be asked for: a UUID in lower-case text.
+func IsID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,111 @@
+// Package directory holds desired state: it is the only writer of connections, directory people, groups and memberships.
+// It never changes the workspace, but for the access of a leaver, which ends in the same transaction.
+package directory
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"outpost/models"
+	"outpost/outbox"
+	"outpost/scim"
+	"outpost/store"
+)
+
+// Directory is desired state. All of its writes record an audit entry and the operations they make necessary in their
+// own transaction.
+type Directory struct {
+	store  *store.Store
+	outbox *outbox.Outbox
+	log    *slog.Logger
+	now    func() time.Time
+
+	mu   sync.Mutex
+	used map[string]time.Time // token id → last use, until FlushUse
+}
+
+// New makes a Directory; now is the clock.
+func New(s *store.Store, o *outbox.Outbox, log *slog.Logger, now func() time.Time) *Directory {
+	return &Directory{store: s, outbox: o, log: log, now: now, used: map[string]time.Time{}}
+}
+
+// Caller is who asks for a change: a token of a connection, and the request it came with.
+type Caller struct {
+	WorkspaceID       string
+	ConnectionID      string
+	Actor             string // for people: "token …a1b2"
+	IP                string
+	Method            string
+	RequestID         string // ours
+	ProviderRequestID string // the provider's own, "" where it sends none
+	Body              string // as sent, secrets masked
+}
+
+// maxAudited is how much of a request's body the audit keeps.
+const maxAudited = 16 << 10
+
+// audit is the entry for a change that c asked for.
+func (c Caller) audit(now time.Time, targetType, targetID string, status int, detail string, op *models.Operation) *models.AuditEntry {
+	e := &models.AuditEntry{
+		ID: outbox.ID(), WorkspaceID: c.WorkspaceID, Actor: c.Actor, IP: c.IP, Method: c.Method, TargetType: targetType, TargetID: targetID,
+		Status: status, Detail: detail, RequestID: c.RequestID, ProviderRequestID: c.ProviderRequestID, At: now,
+	}
+	if c.ConnectionID != "" {
+		e.ConnectionID = &c.ConnectionID
+	}
+	if op != nil {
+		e.OperationID = &op.ID
+	}
+	if c.Body != "" {
+		body := c.Body
+		if len(body) > maxAudited {
+			body = body[:maxAudited] + " …"
+		}
+		e.Request = &body
+	}
+	return e
+}
+
+// Refused records a change that was not accepted, with the answer that the provider got.
+func (d *Directory) Refused(ctx context.Context, c Caller, targetType, targetID string, status int, detail string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := d.store.AddAudit(ctx, *c.audit(d.now(), targetType, targetID, status, detail, nil)); err != nil {
+		d.log.Warn("audit of a refused request", "request_id", c.RequestID, "error", err)
+	}
+}
+
+// Run keeps the coarse record of which tokens are used, until ctx ends.
+func (d *Directory) Run(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			d.FlushUse(context.WithoutCancel(ctx))
+			return
+		case <-tick.C:
+			d.FlushUse(ctx)
+		}
+	}
+}
+
+// notFound turns the absence of a resource into the SCIM error for it.
+func notFound(err error, resource, id string) error {
+	if models.Is(err, models.NotFound) {
+		return scim.NotFound("%s %s does not exist in this connection", resource, id)
+	}
+	return err
+}
+
+// isNotFound reports whether err says that something is not there.
+func isNotFound(err error) bool { return models.Is(err, models.NotFound) }
+
+// asSCIM reports whether err is a SCIM error already.
+func asSCIM(err error) bool {
+	var e *scim.Error
+	return errors.As(err, &e)
+}

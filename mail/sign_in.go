@@ -1,0 +1,22 @@
+package mail
+
+import "time"
+
+// SignIn carries the link that signs a person in.
+type SignIn struct {
+	// ID names the request for a link. The Message-ID is <signin.ID@host>.
+	ID string
+	To string
+	// URL must lead to our own host.
+	URL       string
+	ExpiresAt time.Time
+}
+
+// Message words the mail. host is the host of PUBLIC_URL, with or without its port.
+func (s SignIn) Message(from Address, host string) (Message, error) {
+	if err := ownLink(s.URL, host); err != nil {
+		return Message{}, err
+	}
+	m := Message{From: from, To: s.To, Subject: "Your sign-in link for Outpost", MessageID: messageID("signin", s.ID, host)}
+	return m.compose("sign_in", s)
+}

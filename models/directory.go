@@ -1,0 +1,147 @@
+package models
+
+import (
+	"time"
+)
+
+// Provider is the kind of identity provider behind a connection.
+type Provider string
+
+// The providers a connection can be made for.
+const (
+	ProviderOkta      Provider = "okta"
+	ProviderEntra     Provider = "entra"
+	ProviderOneLogin  Provider = "onelogin"
+	ProviderJumpCloud Provider = "jumpcloud"
+	ProviderPing      Provider = "ping"
+	ProviderCustom    Provider = "custom"
+)
+
+// Providers lists every provider, in the order shown to people.
+var Providers = [...]Provider{ProviderOkta, ProviderEntra, ProviderOneLogin, ProviderJumpCloud, ProviderPing, ProviderCustom}
+
+// Valid reports whether p is a provider that exists.
+func (p Provider) Valid() bool {
+	for _, known := range Providers {
+		if p == known {
+			return true
+		}
+	}
+	return false
+}
+
+// Title is the provider's name as people know it.
+func (p Provider) Title() string {
+	switch p {
+	case ProviderOkta:
+		return "Okta"
+	case ProviderEntra:
+		return "Microsoft Entra ID"
+	case ProviderOneLogin:
+		return "OneLogin"
+	case ProviderJumpCloud:
+		return "JumpCloud"
+	case ProviderPing:
+		return "PingOne"
+	default:
+		return "Custom SCIM"
+	}
+}
+
+// ConnectionStatus says whether a connection takes requests.
+type ConnectionStatus string
+
+// The statuses of a connection. A deleted one keeps its rows for the record; nothing can use it again.
+const (
+	ConnectionActive  ConnectionStatus = "active"
+	ConnectionPaused  ConnectionStatus = "paused"
+	ConnectionDeleted ConnectionStatus = "deleted"
+)
+
+// Connection joins one identity provider to one workspace.
+type Connection struct {
+	ID          string `gorm:"primaryKey"`
+	WorkspaceID string
+	Provider    Provider
+	Status      ConnectionStatus
+	CreatedAt   time.Time
+}
+
+// Token is one bearer token of a connection, kept as a hash. A connection has at most two living ones, so that a
+// rotation fails no request.
+type Token struct {
+	ID           string `gorm:"primaryKey"`
+	ConnectionID string
+	Hash         []byte // SHA-256 of the whole token
+	LastFour     string // shown to people
+	CreatedAt    time.Time
+	FirstUsedAt  *time.Time
+	LastUsedAt   *time.Time // coarse: flushed each second
+	EndsAt       *time.Time // from then on the token is refused; nil is open-ended
+}
+
+// Living reports whether the token is accepted at now.
+func (t Token) Living(now time.Time) bool { return t.EndsAt == nil || now.Before(*t.EndsAt) }
+
+// User is a directory person: what the identity provider wants (desired state). Its ID is the SCIM id.
+type User struct {
+	ID           string `gorm:"primaryKey"`
+	WorkspaceID  string
+	ConnectionID string
+	UserName     string  // as sent
+	UserNameKey  string  // folded; unique in the connection among the living
+	ExternalID   *string // unique in the connection among the living
+	Email        string  // the member's address derived from the resource, "" for none
+	EmailKey     string
+	EmailCount   int // e-mail addresses in the resource
+	DisplayName  string
+	Active       bool
+	// Linked is false for a mirror: a member who joined by hand, shown to the provider so that it can link to them.
+	Linked bool
+	// MirrorOf is the member that this row began as a mirror of, nil for a person the provider made.
+	// The other direction, from a member to the person it follows, is Member.DirectoryUserID.
+	MirrorOf *string
+	// Version rises with each change of desired state; 0 for a mirror.
+	Version int64
+	// Period rises at each inactive-to-active change: one invitation a period.
+	Period int64
+	// KeptVersion is the version that an admin decided not to apply; 0 for none.
+	KeptVersion int64
+	Resource    string // the SCIM resource as JSON, but for active, id and meta
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	RemovedAt   *time.Time // deleted by the provider: hidden from SCIM
+}
+
+// Group is a directory group. Its ID is the SCIM id; its members are Membership rows.
+type Group struct {
+	ID           string `gorm:"primaryKey"`
+	WorkspaceID  string
+	ConnectionID string
+	DisplayName  string
+	NameKey      string // folded; unique in the connection among the living
+	ExternalID   string
+	Version      int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	RemovedAt    *time.Time
+}
+
+// Membership is one person in one group, with the group version at which it last changed. A removed one stays as a
+// tombstone until that version is applied to the team.
+type Membership struct {
+	GroupID string `gorm:"primaryKey"`
+	UserID  string `gorm:"primaryKey"`
+	Version int64
+	Removed bool
+}
+
+// WaitingMember is a value that a group names and that is nobody yet. It joins when a person of the connection gets it
+// as id or externalId, and is pruned after 30 days.
+type WaitingMember struct {
+	GroupID      string `gorm:"primaryKey"`
+	Value        string `gorm:"primaryKey"`
+	ConnectionID string
+	Display      string
+	CreatedAt    time.Time
+}

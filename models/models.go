@@ -1,0 +1,171 @@
+// Package models holds the nouns of Outpost and their state machines.
+// It never talks to anything: standard library only, no I/O, no clock of its own.
+package models
+
+import "time"
+
+// Plan is what a workspace pays for. Directory Sync is part of PlanEnterprise alone.
+type Plan string
+
+// The plans a workspace can be on.
+const (
+	PlanTeam       Plan = "team"
+	PlanEnterprise Plan = "enterprise"
+)
+
+// Valid reports whether p is a plan that exists.
+func (p Plan) Valid() bool { return p == PlanTeam || p == PlanEnterprise }
+
+// DirectorySync reports whether the plan includes Directory Sync.
+func (p Plan) DirectorySync() bool { return p == PlanEnterprise }
+
+// Workspace is one customer's space: the wall between tenants.
+type Workspace struct {
+	ID        string `gorm:"primaryKey"`
+	Slug      string // unique, in URLs and commands
+	Name      string
+	Plan      Plan
+	CreatedAt time.Time
+}
+
+// Role is what a member may do in the workspace. SCIM never sets RoleOwner.
+type Role string
+
+// The roles of a member.
+const (
+	RoleOwner  Role = "owner"
+	RoleAdmin  Role = "admin"
+	RoleMember Role = "member"
+)
+
+// MemberStatus says whether a member can get in.
+type MemberStatus string
+
+// The statuses of a member: invited (has not joined yet), active, deactivated (no access).
+const (
+	MemberInvited     MemberStatus = "invited"
+	MemberActive      MemberStatus = "active"
+	MemberDeactivated MemberStatus = "deactivated"
+)
+
+// Member is a person's place in one workspace: actual state. A person in two workspaces is two members.
+type Member struct {
+	ID          string `gorm:"primaryKey"`
+	WorkspaceID string
+	Email       string
+	EmailKey    string // folded; unique in the workspace unless empty
+	Name        string
+	Role        Role
+	Status      MemberStatus
+
+	// DirectoryUserID is the directory person this member follows, nil for one who joined by hand.
+	DirectoryUserID *string
+	// AppliedVersion is the version of that person last applied here; it never falls while the link stays.
+	AppliedVersion int64
+	// Period counts memberships: it is the directory's period number last applied.
+	Period int64
+	// AcceptedAt is when the person first joined, nil while that has not happened.
+	AcceptedAt *time.Time
+	// SessionEpoch rises whenever all sessions of the member must end.
+	SessionEpoch  int64
+	DeactivatedAt *time.Time // when access ended, nil while there is access
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+// Team is a group of members in the workspace. One with a GroupID follows that directory group.
+type Team struct {
+	ID             string `gorm:"primaryKey"`
+	WorkspaceID    string
+	Name           string
+	GroupID        *string
+	AppliedVersion int64
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+// InvitationState is where an invitation stands.
+type InvitationState string
+
+// The states of an invitation: open until accepted, void (withdrawn) or expired.
+const (
+	InvitationOpen     InvitationState = "open"
+	InvitationAccepted InvitationState = "accepted"
+	InvitationVoid     InvitationState = "void"
+	InvitationExpired  InvitationState = "expired"
+)
+
+// Invitation lets one member join in one membership period: there is one for each period and address.
+// Its link token is derived, never stored: TokenHash is what the link is looked up by.
+type Invitation struct {
+	ID          string `gorm:"primaryKey"`
+	WorkspaceID string
+	MemberID    string
+	UserID      *string // the directory person behind it, nil for one made by hand
+	Period      int64
+	Email       string
+	EmailKey    string
+	TokenHash   []byte
+	State       InvitationState
+	ExpiresAt   time.Time
+	CreatedAt   time.Time
+}
+
+// MailState is how far one mail has got on its way to the mail server.
+type MailState string
+
+// The states of a mail. A crash in MailSending is provably unsent; only MailCommitting is ambiguous, and ends as MailUnknown.
+const (
+	MailReady      MailState = "ready"
+	MailSending    MailState = "sending"
+	MailCommitting MailState = "committing"
+	MailSent       MailState = "sent"
+	MailUnknown    MailState = "unknown"
+	MailFailed     MailState = "failed"
+)
+
+// MailKind names the template of a mail.
+type MailKind string
+
+// The mails that operations send.
+const (
+	MailInvitation     MailKind = "invitation"
+	MailAddressChanged MailKind = "address.changed"
+)
+
+// Mail is one message that an operation sends at most once. MessageID is the same on every attempt.
+type Mail struct {
+	ID           string `gorm:"primaryKey"`
+	WorkspaceID  string
+	OperationID  string // unique: the operation that sends it
+	MemberID     string
+	InvitationID *string
+	Kind         MailKind
+	Recipient    string // one bare address
+	MessageID    string
+	State        MailState
+	ClaimNo      int64      // the claim that moved it to sending
+	SlotAt       *time.Time // the moment that pacing gave it
+	Response     string     // what the mail server said
+	CreatedAt    time.Time
+	SentAt       *time.Time
+}
+
+// AuditEntry is one accepted or refused change: who asked, what for, what came of it.
+type AuditEntry struct {
+	ID                string `gorm:"primaryKey"`
+	WorkspaceID       string
+	ConnectionID      *string
+	Actor             string // "token <last four>", "worker", "cli"
+	IP                string
+	Method            string // HTTP method, or the verb of another actor
+	TargetType        string
+	TargetID          string
+	Status            int // HTTP status of the answer
+	Detail            string
+	RequestID         string // ours
+	ProviderRequestID string // the provider's, where it sent one
+	OperationID       *string
+	Request           *string // the body as sent, secrets masked, cut at 16 KiB
+	At                time.Time
+}

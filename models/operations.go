@@ -1,0 +1,79 @@
+package models
+
+import "time"
+
+// Kind names what an operation makes true. The table of kinds, with queue and limits, is jobs/kinds.go.
+type Kind string
+
+// The kinds of operations.
+const (
+	KindUserUpsert      Kind = "user.upsert"
+	KindUserDeactivate  Kind = "user.deactivate"
+	KindGroupSync       Kind = "group.sync"
+	KindInvitationEmail Kind = "invitation.email"
+	KindNoticeEmail     Kind = "notice.email"
+	KindMemberMirror    Kind = "member.mirror"
+)
+
+// OperationState is where an operation stands. docs/operations.md shows the picture.
+type OperationState string
+
+// The states of an operation.
+const (
+	// OperationPending waits for a worker. Entered by the request that caused it, by a retry, or by the sweeper.
+	OperationPending OperationState = "pending"
+	// OperationRunning is claimed by a worker until its lease ends.
+	OperationRunning OperationState = "running"
+	// OperationDone has had its effect, in the transaction that says so.
+	OperationDone OperationState = "done"
+	// OperationSuperseded found that a newer version takes its place.
+	OperationSuperseded OperationState = "superseded"
+	// OperationHeld was stopped by a rule; an admin approves or discards it.
+	OperationHeld OperationState = "held"
+	// OperationFailed has used its attempts, or can never succeed as things are. It can be retried by hand.
+	OperationFailed OperationState = "failed"
+)
+
+// Valid reports whether s is a state that exists.
+func (s OperationState) Valid() bool {
+	switch s {
+	case OperationPending, OperationRunning, OperationDone, OperationSuperseded, OperationHeld, OperationFailed:
+		return true
+	}
+	return false
+}
+
+// Open reports whether work is still to come.
+func (s OperationState) Open() bool { return s == OperationPending || s == OperationRunning }
+
+// The resource types an operation can be about.
+const (
+	ResourceUser  = "User"
+	ResourceGroup = "Group"
+)
+
+// Operation is the record that something must be made true. Its id is the whole payload of its Asynq task.
+type Operation struct {
+	ID           string `gorm:"primaryKey"`
+	WorkspaceID  string
+	ConnectionID *string
+	Kind         Kind
+	Class        string // queue class, from the table of kinds
+	ResourceType string
+	ResourceID   string // the SCIM id
+	Version      int64  // of the resource, when the operation was written
+	State        OperationState
+	Attempts     int    // failures recorded
+	Error        string // why it failed or is held, or a note on how it ended
+	NotBefore    time.Time
+
+	ClaimNo      int64      // rises with each claim: the fence
+	LeaseUntil   *time.Time // by the database's clock
+	Dispatches   int        // tasks published for it so far
+	DispatchedAt *time.Time // when the last one was published; nil when one is owed
+	Queue        string     // the Asynq queue it was last published to
+
+	RequestID  string // of the request that caused it
+	CreatedAt  time.Time
+	FinishedAt *time.Time
+}

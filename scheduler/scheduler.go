@@ -1,0 +1,97 @@
+// Package scheduler is the clock: relay, re-dispatch, expiry and pruning.
+// It never does the work itself, and any number of them may run: each pass takes rows that nobody else has, or claims
+// its moment with a unique row.
+package scheduler
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"outpost/outbox"
+	"outpost/store"
+)
+
+// Scheduler runs the passes.
+type Scheduler struct {
+	store  *store.Store
+	outbox *outbox.Outbox
+	log    *slog.Logger
+	now    func() time.Time
+}
+
+// New makes a Scheduler; now is the clock.
+func New(s *store.Store, o *outbox.Outbox, log *slog.Logger, now func() time.Time) *Scheduler {
+	return &Scheduler{store: s, outbox: o, log: log, now: now}
+}
+
+// waitingLife is how long a value that a group names may wait for a person.
+const waitingLife = 30 * 24 * time.Hour
+
+// Run runs every pass at its pace until ctx ends.
+func (s *Scheduler) Run(ctx context.Context) {
+	passes := []struct {
+		name  string
+		every time.Duration
+		once  bool // only one scheduler runs it in each window of that length
+		run   func(context.Context) error
+	}{
+		{"relay", 200 * time.Millisecond, false, func(ctx context.Context) error { _, err := s.outbox.Relay(ctx); return err }},
+		{"epoch", time.Second, false, func(ctx context.Context) error { _, err := s.outbox.CheckEpoch(ctx); return err }},
+		{"sweep", 2 * time.Second, false, func(ctx context.Context) error { _, err := s.outbox.Sweep(ctx); return err }},
+		{"archive", time.Minute, true, s.outbox.ForgetArchived},
+		{"expiry", time.Minute, true, s.expire},
+		{"prune", time.Hour, true, s.prune},
+	}
+	var wg sync.WaitGroup
+	for _, p := range passes {
+		wg.Go(func() {
+			tick := time.NewTicker(p.every)
+			defer tick.Stop()
+			for {
+				if err := s.pass(ctx, p.name, p.every, p.once, p.run); err != nil && ctx.Err() == nil {
+					s.log.Warn("scheduler pass", "pass", p.name, "error", err)
+				}
+				select {
+				case <-ctx.Done():
+					return
+				case <-tick.C:
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (s *Scheduler) pass(ctx context.Context, name string, every time.Duration, once bool, run func(context.Context) error) error {
+	if once {
+		mine := false
+		err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
+			mine, err = tx.Tick(name, s.now().UTC().Truncate(every))
+			return err
+		})
+		if err != nil || !mine {
+			return err
+		}
+	}
+	return run(ctx)
+}
+
+// expire closes invitations whose time is over.
+func (s *Scheduler) expire(ctx context.Context) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.ExpireInvitations(s.now())
+		return err
+	})
+}
+
+// prune forgets what has no use any more: values that waited too long, and old ticks.
+func (s *Scheduler) prune(ctx context.Context) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.PruneWaiting(s.now().Add(-waitingLife)); err != nil {
+			return err
+		}
+		return tx.PruneTicks(s.now().Add(-24 * time.Hour))
+	})
+}

@@ -1,0 +1,123 @@
+package scim
+
+import (
+	"strconv"
+	"strings"
+)
+
+// matches evaluates the filter in brackets of a PATCH path on one value of the attribute.
+func (c *change) matches(f Filter, e *object) (bool, error) {
+	switch f := f.(type) {
+	case And:
+		return c.both(f.Left, f.Right, e, func(l, r bool) bool { return l && r })
+	case Or:
+		return c.both(f.Left, f.Right, e, func(l, r bool) bool { return l || r })
+	case Not:
+		ok, err := c.matches(f.Of, e)
+		return !ok, err
+	case Present:
+		at, err := c.locate(f.Path)
+		return err == nil && e.vals[at] != nil, err
+	case Compare:
+		at, err := c.locate(f.Path)
+		if err != nil {
+			return false, err
+		}
+		if c.attr.sub[at].kind == booleanKind {
+			return compareBool(f, e.vals[at])
+		}
+		return compareText(f, e.vals[at], c.attr.sub[at].caseExact)
+	}
+	return false, InvalidFilter("The filter of the path is not supported; use one such as [type eq \"work\"]")
+}
+
+// comparisons counts what matches evaluates.
+func comparisons(f Filter) int {
+	switch f := f.(type) {
+	case And:
+		return comparisons(f.Left) + comparisons(f.Right)
+	case Or:
+		return comparisons(f.Left) + comparisons(f.Right)
+	case Not:
+		return comparisons(f.Of)
+	}
+	return 1
+}
+
+func (c *change) both(l, r Filter, e *object, join func(l, r bool) bool) (bool, error) {
+	left, err := c.matches(l, e)
+	if err != nil {
+		return false, err
+	}
+	right, err := c.matches(r, e)
+	return join(left, right), err
+}
+
+func (c *change) locate(p Path) (int, error) {
+	if at := find(c.attr.sub, p.Attr); at >= 0 && p.URN == "" && p.Sub == "" {
+		return at, nil
+	}
+	return 0, InvalidFilter("%s has no sub-attribute %q to filter by; use one listed in /Schemas, such as type", c.name, p)
+}
+
+// boolean takes a quoted boolean as one: Entra sends roles[primary eq "True"].
+func boolean(v any) (value, ok bool) {
+	switch v := v.(type) {
+	case bool:
+		return v, true
+	case string:
+		return strings.EqualFold(v, "true"), strings.EqualFold(v, "true") || strings.EqualFold(v, "false")
+	}
+	return false, false
+}
+
+// compareBool counts an unassigned boolean as false.
+func compareBool(f Compare, have any) (bool, error) {
+	want, ok := boolean(f.Value)
+	if !ok && f.Value != nil || f.Op != Eq && f.Op != Ne {
+		return false, InvalidFilter("%s is true or false; compare it by eq or ne with true or false", f.Path)
+	}
+	value, _ := have.(bool)
+	equal := ok && value == want || f.Value == nil && have == nil
+	return equal == (f.Op == Eq), nil
+}
+
+func compareText(f Compare, have any, exact bool) (bool, error) {
+	value, assigned := have.(string)
+	var want string
+	switch v := f.Value.(type) {
+	case nil:
+		return assigned != (f.Op == Eq), nil
+	case string:
+		want = v
+	case float64:
+		want = strconv.FormatFloat(v, 'f', -1, 64)
+	default:
+		return false, InvalidFilter("%s is a text; compare it with a string in quotes", f.Path)
+	}
+	if !exact {
+		value, want = Fold(value), Fold(want)
+	}
+	if !assigned {
+		return f.Op == Ne, nil
+	}
+	switch f.Op {
+	case Eq:
+		return value == want, nil
+	case Ne:
+		return value != want, nil
+	case Co:
+		return strings.Contains(value, want), nil
+	case Sw:
+		return strings.HasPrefix(value, want), nil
+	case Ew:
+		return strings.HasSuffix(value, want), nil
+	case Gt:
+		return value > want, nil
+	case Ge:
+		return value >= want, nil
+	case Lt:
+		return value < want, nil
+	}
+	return value <= want, nil
+}

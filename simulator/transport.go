@@ -1,0 +1,245 @@
+package simulator
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	userAgent = "Okta SCIM Client 1.0.0"
+	mediaType = "application/scim+json"
+	mostBytes = 256 << 20 // of one answer
+)
+
+// NewHTTPClient makes a client that keeps as many connections open as there are parallel requests. It speaks HTTP/1.1,
+// as Okta does.
+func NewHTTPClient(parallel int) *http.Client {
+	parallel = max(parallel, 1)
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &http.Client{Transport: &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		MaxIdleConns:        parallel,
+		MaxIdleConnsPerHost: parallel,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: 10 * time.Second,
+		Protocols:           &protocols,
+	}}
+}
+
+// A request is one thing to ask of the server, whatever number of attempts that takes.
+type request struct {
+	kind     string
+	method   string
+	path     string
+	query    string
+	body     any
+	want     []int               // statuses that are a success
+	tolerate func(*answer) bool  // an error status that is none: the caller handles it
+	check    func(*answer) error // what Okta checks in a successful answer
+}
+
+// An answer is what the server said at the last attempt.
+type answer struct {
+	status   int
+	header   http.Header
+	body     []byte
+	attempts int
+}
+
+// send sends a request until it is answered for good, checks the answer and counts it. An error is an *Error, or the
+// context's own when that ended.
+func (o *Okta) send(ctx context.Context, r request) (*answer, error) {
+	var payload []byte
+	if r.body != nil {
+		var err error
+		if payload, err = encode(r.body); err != nil {
+			return nil, fmt.Errorf("%s: encode: %w", r.kind, err)
+		}
+	}
+	retry := retry{policy: o.Retry.withDefaults(), jitter: o.clock.jitter}
+	first := o.clock.now()
+	for attempts := 1; ; attempts++ {
+		started := o.clock.now()
+		a, err := o.attempt(ctx, r, payload)
+		ended := o.clock.now()
+		if cause := ctx.Err(); cause != nil && err != nil {
+			return nil, fmt.Errorf("%s: %w", r.kind, cause)
+		}
+		if wait, again := retry.next(a, ended.Sub(started)); again {
+			o.record.retried(r.kind)
+			if err := o.clock.sleep(ctx, wait); err != nil {
+				return nil, fmt.Errorf("%s: %w", r.kind, err)
+			}
+			continue
+		}
+		failure := o.judge(r, a, err, attempts)
+		o.record.ended(r.kind, first, ended, ended.Sub(started), failure != nil)
+		if failure != nil {
+			return nil, failure
+		}
+		a.attempts = attempts
+		return a, nil
+	}
+}
+
+// judge says what is wrong with how a request ended: nil when nothing is.
+func (o *Okta) judge(r request, a *answer, err error, attempts int) error {
+	failure := &Error{Kind: r.kind, Method: r.method, Path: r.path, Attempts: attempts, Err: err}
+	if err != nil {
+		return failure
+	}
+	failure.Status, a.attempts = a.status, attempts
+	if r.tolerate != nil && r.tolerate(a) {
+		return nil
+	}
+	switch {
+	case slices.Contains(r.want, a.status):
+	case a.status >= 200 && a.status < 300:
+		failure.Problem = fmt.Sprintf("the answer is %d where Okta expects %s", a.status, words(r.want))
+		return failure
+	case a.status >= 300 && a.status < 400:
+		failure.Problem = fmt.Sprintf("the server redirects (%d) to %q, which Okta does not follow", a.status, a.header.Get("Location"))
+		return failure
+	default:
+		return a.refused(failure)
+	}
+	if r.check == nil {
+		return nil
+	}
+	if err := r.check(a); err != nil {
+		failure.Problem = err.Error()
+		return failure
+	}
+	return nil
+}
+
+func (o *Okta) attempt(ctx context.Context, r request, payload []byte) (*answer, error) {
+	timeout := o.Timeout
+	if timeout <= 0 {
+		timeout = Timeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("timed out after %s", timeout))
+	defer cancel()
+
+	address := o.BaseURL + r.path
+	if r.query != "" {
+		address += "?" + r.query
+	}
+	var body io.Reader
+	if payload != nil {
+		body = bytes.NewReader(payload)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, address, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("Accept", mediaType)
+	req.Header.Set("Accept-Charset", "utf-8")
+	req.Header.Set("Accept-Encoding", "gzip,deflate")
+	req.Header.Set("Authorization", "Bearer "+o.Token)
+	if payload != nil {
+		req.Header.Set("Content-Type", mediaType+"; charset=utf-8")
+	}
+	resp, err := o.client().Do(req)
+	if err != nil {
+		return nil, o.blame(ctx, err)
+	}
+	defer resp.Body.Close()
+	content, err := read(resp)
+	if err != nil {
+		return nil, o.blame(ctx, fmt.Errorf("read the answer: %w", err))
+	}
+	return &answer{status: resp.StatusCode, header: resp.Header, body: content}, nil
+}
+
+// blame names the time-out where that is what happened, and leaves the address out of the sentence: it is known.
+func (o *Okta) blame(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	var inURL *url.Error
+	if errors.As(err, &inURL) {
+		return inURL.Err
+	}
+	return err
+}
+
+func (o *Okta) client() *http.Client {
+	client := o.HTTP
+	if client == nil {
+		client = o.own
+	}
+	stay := *client
+	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &stay
+}
+
+// read reads a body to its end, unpacking it: asking for gzip ourselves, as Okta does, turns off Go's own unpacking.
+func read(resp *http.Response) ([]byte, error) {
+	content, err := readAll(resp.Body)
+	if err != nil || len(content) == 0 {
+		return content, err
+	}
+	var unpacked io.Reader
+	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
+	case "gzip":
+		unpacked, err = gzip.NewReader(bytes.NewReader(content))
+	case "deflate":
+		unpacked, err = zlib.NewReader(bytes.NewReader(content))
+	default:
+		return content, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readAll(unpacked)
+}
+
+func readAll(body io.Reader) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(body, mostBytes+1))
+	if err == nil && len(content) > mostBytes {
+		err = fmt.Errorf("it is longer than %d MB", mostBytes>>20)
+	}
+	return content, err
+}
+
+func encode(body any) ([]byte, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(body); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
+}
+
+// lookup is the query of an exact search. Everything is percent-encoded, the space as %20.
+func lookup(attribute, value string) string {
+	quoted, _ := encode(value) // a string always encodes
+	return "filter=" + escape(attribute+" eq "+string(quoted)) + "&startIndex=1&count=100"
+}
+
+func escape(s string) string {
+	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+}
+
+func words(statuses []int) string {
+	var all []string
+	for _, status := range statuses {
+		all = append(all, fmt.Sprint(status))
+	}
+	return strings.Join(all, " or ")
+}

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"outpost/models"
+)
+
+// Access is all that decides whether a request to a connection may go on.
+type Access struct {
+	Connection models.Connection
+	Plan       models.Plan
+	Tokens     []models.Token // newest first, ended ones included
+}
+
+// Access reads a connection with its tokens and its workspace's plan, in one statement.
+func (s *Store) Access(ctx context.Context, connectionID string) (Access, error) {
+	var rows []struct {
+		models.Connection
+		Plan  models.Plan
+		Token struct {
+			ID       *string
+			Hash     []byte
+			LastFour string
+			EndsAt   *time.Time
+			First    *time.Time
+		} `gorm:"embedded;embeddedPrefix:token_"`
+	}
+	err := s.r(ctx).Raw(`SELECT c.id, c.workspace_id, c.provider, c.status, c.created_at, w.plan,
+		t.id AS token_id, t.hash AS token_hash, coalesce(t.last_four, '') AS token_last_four, t.ends_at AS token_ends_at, t.first_used_at AS token_first
+		FROM connections c JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN tokens t ON t.connection_id = c.id
+		WHERE c.id = ? ORDER BY t.id DESC`, connectionID).Scan(&rows).Error
+	if err != nil {
+		return Access{}, translate(err, "the connection")
+	}
+	if len(rows) == 0 {
+		return Access{}, &models.Error{Code: models.NotFound, Detail: "the connection does not exist"}
+	}
+	a := Access{Connection: rows[0].Connection, Plan: rows[0].Plan}
+	for _, r := range rows {
+		if r.Token.ID != nil {
+			a.Tokens = append(a.Tokens, models.Token{ID: *r.Token.ID, ConnectionID: connectionID, Hash: r.Token.Hash, LastFour: r.Token.LastFour, FirstUsedAt: r.Token.First, EndsAt: r.Token.EndsAt})
+		}
+	}
+	return a, nil
+}
+
+// Connection finds a connection by its id.
+func (s *Store) Connection(ctx context.Context, id string) (models.Connection, error) {
+	var c models.Connection
+	err := s.r(ctx).Where("id = ?", id).Take(&c).Error
+	return c, translate(err, "the connection "+id)
+}
+
+// Connections lists the connections of a workspace that are not deleted, newest first.
+func (s *Store) Connections(ctx context.Context, workspaceID string) ([]models.Connection, error) {
+	var cs []models.Connection
+	err := s.r(ctx).Where("workspace_id = ? AND status <> ?", workspaceID, models.ConnectionDeleted).Order("id DESC").Find(&cs).Error
+	return cs, translate(err, "connections")
+}
+
+// Connection finds a connection by its id, inside the transaction.
+func (tx *Tx) Connection(id string) (models.Connection, error) {
+	var c models.Connection
+	n, err := tx.query(&c, "the connection", "SELECT * FROM connections WHERE id = ?", id)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: "the connection " + id + " does not exist"}
+	}
+	return c, err
+}
+
+// OtherConnections lists the ids of the workspace's connections that are not deleted, but for one.
+func (tx *Tx) OtherConnections(workspaceID, but string) ([]string, error) {
+	var ids []string
+	_, err := tx.query(&ids, "connections", "SELECT id FROM connections WHERE workspace_id = ? AND id <> ? AND status <> 'deleted'", workspaceID, but)
+	return ids, err
+}
+
+// CreateConnection writes a new connection at once, for its people to refer to.
+func (tx *Tx) CreateConnection(c models.Connection) error {
+	sql, args, err := insertStatement(tx.ctx, []any{&c})
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("create the connection", sql, args...)
+	return err
+}
+
+// SetConnectionStatus changes the status of a connection that is not deleted.
+func (tx *Tx) SetConnectionStatus(id string, status models.ConnectionStatus) error {
+	n, err := tx.exec("change the connection", "UPDATE connections SET status = ? WHERE id = ? AND status <> 'deleted'", status, id)
+	return affected(n, err, "the connection")
+}
+
+// LivingTokens lists the tokens of a connection that are accepted at now, newest first, and locks them.
+func (tx *Tx) LivingTokens(connectionID string, now time.Time) ([]models.Token, error) {
+	var ts []models.Token
+	_, err := tx.query(&ts, "tokens", "SELECT * FROM tokens WHERE connection_id = ? AND (ends_at IS NULL OR ends_at > ?) ORDER BY id DESC"+tx.store.dialect.forUpdate, connectionID, now.UTC())
+	return ts, err
+}
+
+// EndToken refuses a token from at on, unless it ends earlier already.
+func (tx *Tx) EndToken(id string, at time.Time) error {
+	_, err := tx.exec("end the token", "UPDATE tokens SET ends_at = ? WHERE id = ? AND (ends_at IS NULL OR ends_at > ?)", at.UTC(), id, at.UTC())
+	return err
+}
+
+// TokenUsed records that a token was used at. The first use of a token lets the older ones of its connection end
+// after overlap.
+func (tx *Tx) TokenUsed(id string, at time.Time, overlap time.Duration) error {
+	n, err := tx.exec("token used", "UPDATE tokens SET first_used_at = ? WHERE id = ? AND first_used_at IS NULL", at.UTC(), id)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		if _, err := tx.exec("end older tokens", `UPDATE tokens SET ends_at = ? WHERE ends_at IS NULL AND id < ? AND connection_id = (SELECT connection_id FROM tokens WHERE id = ?)`,
+			at.Add(overlap).UTC(), id, id); err != nil {
+			return err
+		}
+	}
+	_, err = tx.exec("token used", "UPDATE tokens SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)", at.UTC(), id, at.UTC())
+	return err
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/libtnb/sqlite"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	msqlite "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"database/sql"
+
+	"outpost/models"
+)
+
+// dialect is all that differs between the two databases.
+type dialect struct {
+	name string
+	// now is the expression for the database's clock plus d.
+	now func(d time.Duration) string
+	// list is a table expression with one column, value, from one JSON array parameter.
+	list string
+	// forUpdate and skipLocked end a SELECT that locks; SQLite has one writer and needs neither.
+	forUpdate, skipLocked string
+	// oneStatement says that several INSERTs may share a statement (data-modifying WITH).
+	oneStatement bool
+	// lock takes a lock held to the end of the transaction: exclusive, or shared.
+	lock, lockShared string
+	// email matches an e-mail of directory_users.resource: parameters are the folded address, and the type for emailOfType.
+	email, emailOfType string
+}
+
+var postgresDialect = dialect{
+	name: "postgres",
+	now: func(d time.Duration) string {
+		if d == 0 {
+			return "clock_timestamp()"
+		}
+		return fmt.Sprintf("(clock_timestamp() + interval '%d microseconds')", d.Microseconds())
+	},
+	list:         "(SELECT value::uuid AS value FROM json_array_elements_text(?::json))",
+	forUpdate:    " FOR UPDATE",
+	skipLocked:   " FOR UPDATE SKIP LOCKED",
+	oneStatement: true,
+	lock:         "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
+	lockShared:   "SELECT pg_advisory_xact_lock_shared(hashtextextended(?, 0))",
+	email:        "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ?)",
+	emailOfType:  "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ? AND lower(e->>'type') = ?)",
+}
+
+var sqliteDialect = dialect{
+	name: "sqlite",
+	now: func(d time.Duration) string {
+		return "'" + time.Now().UTC().Add(d).Format(sqliteTime) + "'"
+	},
+	list:        "(SELECT value FROM json_each(?))",
+	email:       "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ?)",
+	emailOfType: "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ? AND lower(e.value->>'type') = ?)",
+}
+
+// sqliteTime is how the SQLite driver writes a time with _time_format=sqlite; UTC throughout, so text order is time order.
+const sqliteTime = "2006-01-02 15:04:05.999999999-07:00"
+
+func openPostgres(dsn string, o Options) (*Store, error) {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, &models.Error{Code: models.Invalid, Detail: "DATABASE_URL cannot be read as postgres://user:password@host:port/database"}
+	}
+	if o.StatementTimeout > 0 {
+		cfg.RuntimeParams["statement_timeout"] = strconv.FormatInt(o.StatementTimeout.Milliseconds(), 10)
+	}
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "60000"
+	cfg.RuntimeParams["timezone"] = "UTC"
+	if _, ok := cfg.RuntimeParams["application_name"]; !ok {
+		cfg.RuntimeParams["application_name"] = "outpost"
+	}
+	pool := stdlib.OpenDB(*cfg)
+	pool.SetMaxOpenConns(o.MaxConns)
+	pool.SetMaxIdleConns(o.MaxConns)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), gormConfig())
+	if err != nil {
+		return nil, &models.Error{Code: models.Unavailable, Detail: "the database cannot be reached", Err: err}
+	}
+	return &Store{dialect: postgresDialect, read: db, write: db}, nil
+}
+
+func openSQLite(path string) (*Store, error) {
+	if path == "" {
+		return nil, &models.Error{Code: models.Invalid, Detail: "DATABASE_URL needs a path after sqlite:, as in sqlite:outpost.db"}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("create the folder of the database: %w", err)
+	}
+	open := func(conns int, query string) (*gorm.DB, error) {
+		pool, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_time_format=sqlite&_texttotime=1&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"+query)
+		if err != nil {
+			return nil, err
+		}
+		pool.SetMaxOpenConns(conns)
+		pool.SetMaxIdleConns(conns)
+		return gorm.Open(sqlite.New(sqlite.Config{Conn: pool}), gormConfig())
+	}
+	// One connection writes, and every transaction is BEGIN IMMEDIATE: SQLite has a single writer, and a transaction
+	// that began by reading could not become one.
+	write, err := open(1, "&_txlock=immediate")
+	if err != nil {
+		return nil, &models.Error{Code: models.Unavailable, Detail: "the database file cannot be opened", Err: err}
+	}
+	read, err := open(max(4, runtime.NumCPU()), "")
+	if err != nil {
+		return nil, &models.Error{Code: models.Unavailable, Detail: "the database file cannot be opened", Err: err}
+	}
+	return &Store{dialect: sqliteDialect, read: read, write: write}, nil
+}
+
+// The unique rules that callers tell apart: names of indexes on Postgres, their columns on SQLite.
+const (
+	UniqueUserName   = "directory_users_user_name"
+	UniqueExternalID = "directory_users_external_id"
+	UniqueGroupName  = "directory_groups_name"
+	UniqueEmail      = "members_email"
+	UniqueSlug       = "workspaces_slug_key"
+)
+
+var sqliteUnique = map[string]string{
+	"directory_users.connection_id, directory_users.user_name_key": UniqueUserName,
+	"directory_users.connection_id, directory_users.external_id":   UniqueExternalID,
+	"directory_groups.connection_id, directory_groups.name_key":    UniqueGroupName,
+	"members.workspace_id, members.email_key":                      UniqueEmail,
+	"workspaces.slug": UniqueSlug,
+}
+
+// uniqueViolation names the unique rule that err breaks.
+func uniqueViolation(err error) (rule string, ok bool) {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.ConstraintName, pg.Code == "23505"
+	}
+	var lite *msqlite.Error
+	if errors.As(err, &lite) && (lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY) {
+		_, columns, _ := strings.Cut(lite.Error(), "UNIQUE constraint failed: ")
+		columns, _, _ = strings.Cut(columns, " (")
+		if rule, ok := sqliteUnique[columns]; ok {
+			return rule, true
+		}
+		return columns, true
+	}
+	return "", false
+}
+
+// again reports whether err says that the same transaction may succeed when repeated.
+func again(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// away reports whether err means that the database is not there, or not now.
+func away(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "53", "57": // connection, resources, operator intervention (shutdown, statement timeout)
+			return true
+		}
+		return pg.Code == "25P03" || again(err)
+	}
+	var lite *msqlite.Error
+	if errors.As(err, &lite) {
+		code := lite.Code() & 0xff
+		return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED || code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR
+	}
+	return true
+}

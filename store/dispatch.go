@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"outpost/models"
+)
+
+// TakeUnpublished takes up to limit pending operations that owe a task for longer than age, for one relay to publish:
+// for five seconds no other relay gets them. It selects by state, never by "newer than the last": transactions commit
+// out of order.
+func (s *Store) TakeUnpublished(ctx context.Context, age time.Duration, limit int) ([]models.Operation, error) {
+	var ops []models.Operation
+	err := s.w(ctx).Raw("UPDATE operations SET lease_until = "+s.now(5*time.Second)+` WHERE id IN (SELECT id FROM operations
+		WHERE state = 'pending' AND dispatched_at IS NULL AND created_at <= `+s.now(-age)+" AND (lease_until IS NULL OR lease_until < "+s.now(0)+`)
+		ORDER BY created_at LIMIT ?`+s.dialect.skipLocked+") RETURNING *", limit).Scan(&ops).Error
+	return ops, translate(err, "relay")
+}
+
+// Published is one task that is in the queue now.
+type Published struct {
+	ID       string
+	Dispatch int
+	Queue    string
+}
+
+// MarkPublished records tasks as published: after the fact, so that a crash in between costs a duplicate and never a
+// loss. An operation that was claimed or published again meanwhile is left as it is.
+func (s *Store) MarkPublished(ctx context.Context, tasks []Published) error {
+	type alike struct {
+		queue    string
+		dispatch int
+	}
+	groups := map[alike][]string{} // nearly all are the first task for one of two queues
+	for _, t := range tasks {
+		k := alike{t.Queue, t.Dispatch}
+		groups[k] = append(groups[k], t.ID)
+	}
+	for k, ids := range groups {
+		err := s.w(ctx).Exec("UPDATE operations SET dispatched_at = "+s.now(0)+", dispatches = ?, queue = ?, lease_until = NULL WHERE state = 'pending' AND dispatched_at IS NULL AND dispatches = ? AND id IN (SELECT value FROM "+s.dialect.list+" AS v)",
+			k.dispatch, k.queue, k.dispatch-1, jsonList(ids)).Error
+		if err != nil {
+			return translate(err, "mark published")
+		}
+	}
+	return nil
+}
+
+// SweepLeases makes running operations pending whose worker stopped renewing, at most limit, and returns them. An
+// operation that outlived lapses workers without a recorded result fails: it is what kills them.
+func (s *Store) SweepLeases(ctx context.Context, limit, lapses int) ([]models.Operation, error) {
+	var ops []models.Operation
+	err := s.w(ctx).Raw(`UPDATE operations SET state = CASE WHEN claim_no - attempts > ? THEN 'failed' ELSE 'pending' END,
+		error = CASE WHEN claim_no - attempts > ? THEN 'every worker that ran this stopped before it could report: look for crashes in the worker logs, then retry' ELSE error END,
+		finished_at = CASE WHEN claim_no - attempts > ? THEN `+s.now(0)+` END,
+		lease_until = NULL, dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE state = 'running' AND lease_until < `+s.now(0)+" LIMIT ?"+s.dialect.skipLocked+`)
+		AND state = 'running' AND lease_until < `+s.now(0)+" RETURNING *", lapses, lapses, lapses, limit).Scan(&ops).Error
+	return ops, translate(err, "sweep leases")
+}
+
+// SweepQueue lets pending operations owe a new task when the queue has passed them: they were dispatched to it, are due,
+// and more than 10, 20, 40 … 300 s have gone by since, longer with each task. before narrows it to those dispatched and
+// due before then, which is where the head of the queue stands; zero takes all. At most limit; it tells how many.
+func (s *Store) SweepQueue(ctx context.Context, queue string, before time.Time, limit int) (int64, error) {
+	var due []string
+	for n, wait := 1, 10*time.Second; ; n, wait = n+1, wait*2 {
+		last := wait >= 300*time.Second
+		wait = min(wait, 300*time.Second)
+		compare := map[bool]string{true: ">=", false: "="}[last]
+		if n == 1 {
+			compare = "<="
+		}
+		due = append(due, fmt.Sprintf("(dispatches %s %d AND dispatched_at < %s AND not_before < %s)", compare, n, s.now(-wait), s.now(-wait)))
+		if last {
+			break
+		}
+	}
+	sql, args := "queue = ? AND state = 'pending' AND dispatched_at IS NOT NULL AND ("+strings.Join(due, " OR ")+")", []any{queue}
+	if !before.IsZero() {
+		sql, args = sql+" AND dispatched_at < ? AND not_before < ?", append(args, before.UTC(), before.UTC())
+	}
+	r := s.w(ctx).Exec("UPDATE operations SET dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE "+sql+" ORDER BY not_before LIMIT ?"+s.dialect.skipLocked+") AND state = 'pending'", append(args, limit)...)
+	return r.RowsAffected, translate(r.Error, "sweep the queue")
+}
+
+// DispatchedAt tells when an operation's last task was published; zero when it is unknown.
+func (s *Store) DispatchedAt(ctx context.Context, id string) (time.Time, error) {
+	var op models.Operation
+	err := s.r(ctx).Where("id = ?", id).Limit(1).Find(&op).Error
+	if err != nil || op.DispatchedAt == nil {
+		return time.Time{}, translate(err, "the operation")
+	}
+	return *op.DispatchedAt, nil
+}
+
+// OweAll lets every pending operation owe a new task: the queue has been emptied. It works in batches and tells how many.
+func (s *Store) OweAll(ctx context.Context) (int64, error) {
+	var total int64
+	for {
+		r := s.w(ctx).Exec("UPDATE operations SET dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE state = 'pending' AND dispatched_at IS NOT NULL LIMIT 5000" + s.dialect.skipLocked + ") AND state = 'pending'")
+		if r.Error != nil {
+			return total, translate(r.Error, "dispatch again")
+		}
+		if total += r.RowsAffected; r.RowsAffected < 5000 {
+			return total, nil
+		}
+	}
+}
+
+// NotFailed tells which of the operations are not failed (any more), the unknown included.
+func (s *Store) NotFailed(ctx context.Context, ids []string) ([]string, error) {
+	var failed []string
+	if err := s.r(ctx).Raw("SELECT id FROM operations WHERE state = 'failed' AND id IN (SELECT value FROM "+s.dialect.list+" AS v)", jsonList(ids)).Scan(&failed).Error; err != nil {
+		return nil, translate(err, "operations")
+	}
+	still := map[string]bool{}
+	for _, id := range failed {
+		still[id] = true
+	}
+	var out []string
+	for _, id := range ids {
+		if !still[id] {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}

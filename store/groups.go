@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"outpost/models"
+)
+
+// Group finds a living group of a connection.
+func (s *Store) Group(ctx context.Context, connectionID, id string) (models.Group, error) {
+	var g models.Group
+	err := s.r(ctx).Raw("SELECT * FROM directory_groups WHERE id = ? AND connection_id = ? AND removed_at IS NULL", id, connectionID).Take(&g).Error
+	return g, translate(err, "the group "+id)
+}
+
+// Groups lists living groups of a connection in the order they came, and how many meet w in all. A nil w takes all.
+func (s *Store) Groups(ctx context.Context, connectionID string, w *Where, offset, limit int) ([]models.Group, int, error) {
+	var gs []models.Group
+	total, err := s.page(ctx, &gs, "directory_groups", connectionID, w, offset, limit, func() int { return len(gs) })
+	return gs, total, err
+}
+
+// GroupMember is one living person in a group.
+type GroupMember struct {
+	GroupID  string
+	UserID   string
+	UserName string
+}
+
+// GroupMembers lists the living people in each of the groups.
+func (s *Store) GroupMembers(ctx context.Context, groupIDs ...string) ([]GroupMember, error) {
+	var ms []GroupMember
+	err := s.r(ctx).Raw(`SELECT m.group_id, u.id AS user_id, u.user_name FROM memberships m JOIN directory_users u ON u.id = m.user_id
+		WHERE m.group_id IN (SELECT value FROM `+s.dialect.list+` AS v) AND NOT m.removed AND u.removed_at IS NULL ORDER BY m.group_id, u.id`, jsonList(groupIDs)).Scan(&ms).Error
+	return ms, translate(err, "members")
+}
+
+// UserGroup is one living group that a person is in.
+type UserGroup struct {
+	UserID      string
+	GroupID     string
+	DisplayName string
+}
+
+// UserGroups lists the groups that each of the people is in.
+func (s *Store) UserGroups(ctx context.Context, userIDs ...string) ([]UserGroup, error) {
+	var gs []UserGroup
+	err := s.r(ctx).Raw(`SELECT m.user_id, g.id AS group_id, g.display_name FROM memberships m JOIN directory_groups g ON g.id = m.group_id
+		WHERE m.user_id IN (SELECT value FROM `+s.dialect.list+` AS v) AND NOT m.removed AND g.removed_at IS NULL ORDER BY m.user_id, g.id`, jsonList(userIDs)).Scan(&gs).Error
+	return gs, translate(err, "groups")
+}
+
+// LockGroup reads a living group of a connection and locks the row for the transaction.
+func (tx *Tx) LockGroup(connectionID, id string) (models.Group, error) {
+	return tx.group("SELECT * FROM directory_groups WHERE id = ? AND connection_id = ? AND removed_at IS NULL"+tx.store.dialect.forUpdate, id, connectionID)
+}
+
+// DesiredGroup reads a group as the directory wants it now, the deleted included.
+func (tx *Tx) DesiredGroup(id string) (models.Group, error) {
+	return tx.group("SELECT * FROM directory_groups WHERE id = ?", id)
+}
+
+func (tx *Tx) group(sql, id string, args ...any) (models.Group, error) {
+	var g models.Group
+	n, err := tx.query(&g, "the group "+id, sql, append([]any{id}, args...)...)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: "the group " + id + " does not exist"}
+	}
+	return g, err
+}
+
+// SaveGroup writes every changeable column of a group that the transaction has locked.
+func (tx *Tx) SaveGroup(g models.Group) error {
+	n, err := tx.exec("save the group", "UPDATE directory_groups SET display_name = ?, name_key = ?, external_id = ?, version = ?, updated_at = ?, removed_at = ? WHERE id = ?",
+		g.DisplayName, g.NameKey, g.ExternalID, g.Version, g.UpdatedAt.UTC(), plain(g.RemovedAt), g.ID)
+	return affected(n, err, "the group")
+}
+
+// CreateGroup writes a new group at once, for memberships to refer to.
+func (tx *Tx) CreateGroup(g models.Group) error {
+	sql, args, err := insertStatement(tx.ctx, []any{&g})
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("create the group", sql, args...)
+	return err
+}
+
+// AddMemberships puts living people of the group's connection into the group, as of version. It tells how many were
+// not in it before.
+func (tx *Tx) AddMemberships(g models.Group, version int64, userIDs []string) (int64, error) {
+	if len(userIDs) == 0 {
+		return 0, nil
+	}
+	return tx.exec("add members", `INSERT INTO memberships (group_id, user_id, version, removed)
+		SELECT g.id, u.id, CAST(? AS bigint), false FROM directory_users u JOIN directory_groups g ON g.id = ?
+		WHERE u.id IN (SELECT value FROM `+tx.store.dialect.list+` AS v) AND u.connection_id = g.connection_id AND u.removed_at IS NULL
+		ON CONFLICT (group_id, user_id) DO UPDATE SET version = excluded.version, removed = false WHERE memberships.removed`,
+		version, g.ID, jsonList(userIDs))
+}
+
+// RemoveMemberships takes people out of the group, as of version. It tells how many were in it.
+func (tx *Tx) RemoveMemberships(groupID string, version int64, userIDs []string) (int64, error) {
+	if len(userIDs) == 0 {
+		return 0, nil
+	}
+	return tx.exec("remove members", `UPDATE memberships SET removed = true, version = ? WHERE group_id = ? AND NOT removed
+		AND user_id IN (SELECT value FROM `+tx.store.dialect.list+` AS v)`, version, groupID, jsonList(userIDs))
+}
+
+// KeepMemberships takes everybody out of the group but userIDs, as of version. It tells how many were taken out.
+func (tx *Tx) KeepMemberships(groupID string, version int64, userIDs []string) (int64, error) {
+	if userIDs == nil {
+		userIDs = []string{}
+	}
+	return tx.exec("remove members", `UPDATE memberships SET removed = true, version = ? WHERE group_id = ? AND NOT removed
+		AND user_id NOT IN (SELECT value FROM `+tx.store.dialect.list+` AS v)`, version, groupID, jsonList(userIDs))
+}
+
+// LeaveGroups forgets every membership of a person: the deleted are in no group.
+func (tx *Tx) LeaveGroups(userID string) error {
+	_, err := tx.exec("leave groups", "DELETE FROM memberships WHERE user_id = ?", userID)
+	return err
+}
+
+// Wait records values that a group names and that are nobody yet. It tells how many are new.
+func (tx *Tx) Wait(g models.Group, waiting []models.WaitingMember) (int64, error) {
+	var total int64
+	for _, w := range waiting {
+		n, err := tx.exec("waiting member", "INSERT INTO waiting_members (group_id, value, connection_id, display, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			g.ID, w.Value, g.ConnectionID, w.Display, w.CreatedAt.UTC())
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// StopWaiting forgets values that a group named; nil values forgets all of them.
+func (tx *Tx) StopWaiting(groupID string, values []string) error {
+	sql, args := "DELETE FROM waiting_members WHERE group_id = ?", []any{groupID}
+	if values != nil {
+		if len(values) == 0 {
+			return nil
+		}
+		sql, args = sql+" AND value IN ?", append(args, values)
+	}
+	_, err := tx.exec("stop waiting", sql, args...)
+	return err
+}
+
+// Arrived is a waiting value for which there is a living person now.
+type Arrived struct{ GroupID, Value, UserID string }
+
+// ArrivedForUser lists the waiting values that mean the person.
+func (tx *Tx) ArrivedForUser(userID string) ([]Arrived, error) {
+	var out []Arrived
+	_, err := tx.query(&out, "waiting members", `SELECT w.group_id, w.value, u.id AS user_id FROM directory_users u JOIN waiting_members w
+		ON w.connection_id = u.connection_id AND w.value IN (u.external_id, CAST(u.id AS text)) WHERE u.id = ? AND u.removed_at IS NULL ORDER BY w.group_id`, userID)
+	return out, err
+}
+
+// ArrivedForGroup lists the waiting values of a group that are somebody by now.
+func (tx *Tx) ArrivedForGroup(groupID string) ([]Arrived, error) {
+	var out []Arrived
+	_, err := tx.query(&out, "waiting members", `SELECT w.group_id, w.value, u.id AS user_id FROM waiting_members w
+		JOIN directory_users u ON u.connection_id = w.connection_id AND u.external_id = w.value AND u.removed_at IS NULL WHERE w.group_id = ?`, groupID)
+	return out, err
+}
+
+// WaitingMembers lists the values that wait in a group.
+func (s *Store) WaitingMembers(ctx context.Context, groupID string) ([]models.WaitingMember, error) {
+	var ws []models.WaitingMember
+	err := s.r(ctx).Where("group_id = ?", groupID).Order("created_at, value").Find(&ws).Error
+	return ws, translate(err, "waiting members")
+}
+
+// ForgetTombstones deletes memberships of the group that were removed by version or before: they are applied.
+func (tx *Tx) ForgetTombstones(groupID string, version int64) error {
+	_, err := tx.exec("forget tombstones", "DELETE FROM memberships WHERE group_id = ? AND removed AND version <= ?", groupID, version)
+	return err
+}
+
+// EmptyGroup deletes every membership and waiting value of a group that is gone.
+func (tx *Tx) EmptyGroup(groupID string) error {
+	if _, err := tx.exec("empty the group", "DELETE FROM memberships WHERE group_id = ?", groupID); err != nil {
+		return err
+	}
+	return tx.StopWaiting(groupID, nil)
+}
+
+// Tick claims a moment of the clock for one scheduler: true for the first to ask for the kind and window.
+func (tx *Tx) Tick(kind string, window time.Time) (bool, error) {
+	n, err := tx.exec("tick", "INSERT INTO ticks (kind, window_start) VALUES (?, ?) ON CONFLICT DO NOTHING", kind, window.UTC())
+	return n > 0, err
+}
+
+// PruneTicks forgets ticks before a moment.
+func (tx *Tx) PruneTicks(before time.Time) error {
+	_, err := tx.exec("prune ticks", "DELETE FROM ticks WHERE window_start < ?", before.UTC())
+	return err
+}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"outpost/models"
+)
+
+// MemberRow is a member with the names of their teams, sorted.
+type MemberRow struct {
+	models.Member
+	Teams []string
+}
+
+// Members lists the members of a workspace with their teams, newest first.
+func (s *Store) Members(ctx context.Context, workspaceID string) ([]MemberRow, error) {
+	var ms []models.Member
+	if err := s.r(ctx).Where("workspace_id = ?", workspaceID).Order("id DESC").Find(&ms).Error; err != nil {
+		return nil, translate(err, "members")
+	}
+	var pairs []struct{ MemberID, Name string }
+	if err := s.r(ctx).Raw("SELECT tm.member_id, t.name FROM team_members tm JOIN teams t ON t.id = tm.team_id WHERE tm.workspace_id = ? ORDER BY t.name", workspaceID).Scan(&pairs).Error; err != nil {
+		return nil, translate(err, "teams")
+	}
+	teams := make(map[string][]string, len(ms))
+	for _, p := range pairs {
+		teams[p.MemberID] = append(teams[p.MemberID], p.Name)
+	}
+	rows := make([]MemberRow, len(ms))
+	for i, m := range ms {
+		rows[i] = MemberRow{Member: m, Teams: teams[m.ID]}
+		if rows[i].Teams == nil {
+			rows[i].Teams = []string{}
+		}
+	}
+	return rows, nil
+}
+
+// Member finds a member of a workspace.
+func (s *Store) Member(ctx context.Context, workspaceID, id string) (models.Member, error) {
+	var m models.Member
+	err := s.r(ctx).Where("id = ? AND workspace_id = ?", id, workspaceID).Take(&m).Error
+	return m, translate(err, "the member "+id)
+}
+
+// MemberOf finds the member that a person is: the one that follows them, else the one they began as a mirror of. The
+// row is locked. ok is false when there is none yet.
+func (tx *Tx) MemberOf(u models.User) (m models.Member, ok bool, err error) {
+	n, err := tx.query(&m, "the member", `SELECT * FROM members WHERE workspace_id = ? AND (directory_user_id = ? OR (id = ? AND directory_user_id IS NULL))
+		ORDER BY (directory_user_id IS NULL) LIMIT 1`+tx.store.dialect.forUpdate, u.WorkspaceID, u.ID, u.MirrorOf)
+	return m, n > 0, err
+}
+
+// MemberByEmail finds the member of a workspace with the folded address and locks the row.
+func (tx *Tx) MemberByEmail(workspaceID, key string) (m models.Member, ok bool, err error) {
+	if key == "" {
+		return m, false, nil
+	}
+	n, err := tx.query(&m, "the member", "SELECT * FROM members WHERE workspace_id = ? AND email_key = ?"+tx.store.dialect.forUpdate, workspaceID, key)
+	return m, n > 0, err
+}
+
+// Candidates finds, in one look, the members that a person could be: the one that follows them, the one they began as
+// a mirror of, and the one with their address. The rows are locked.
+func (tx *Tx) Candidates(u models.User) ([]models.Member, error) {
+	var ms []models.Member
+	_, err := tx.query(&ms, "members", `SELECT * FROM members WHERE workspace_id = ? AND (directory_user_id = ? OR id = ? OR (email_key = ? AND email_key <> '')) ORDER BY id`+tx.store.dialect.forUpdate,
+		u.WorkspaceID, u.ID, u.MirrorOf, u.EmailKey)
+	return ms, err
+}
+
+// MemberByID finds a member of a workspace inside the transaction, without locking.
+func (tx *Tx) MemberByID(workspaceID, id string) (models.Member, error) {
+	var m models.Member
+	n, err := tx.query(&m, "the member", "SELECT * FROM members WHERE workspace_id = ? AND id = ?", workspaceID, id)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: "the member " + id + " does not exist"}
+	}
+	return m, err
+}
+
+// SaveMember writes every changeable column of a member that the transaction has locked.
+func (tx *Tx) SaveMember(m models.Member) error {
+	n, err := tx.exec("save the member", `UPDATE members SET email = ?, email_key = ?, name = ?, role = ?, status = ?, directory_user_id = ?, applied_version = ?,
+		period = ?, accepted_at = ?, session_epoch = ?, deactivated_at = ?, updated_at = ? WHERE id = ? AND workspace_id = ?`,
+		m.Email, m.EmailKey, m.Name, m.Role, m.Status, m.DirectoryUserID, m.AppliedVersion, m.Period, plain(m.AcceptedAt), m.SessionEpoch,
+		plain(m.DeactivatedAt), m.UpdatedAt.UTC(), m.ID, m.WorkspaceID)
+	return affected(n, err, "the member")
+}
+
+// OtherActiveOwners counts the active owners of a workspace but for one member.
+func (tx *Tx) OtherActiveOwners(workspaceID, but string) (int, error) {
+	var n int
+	_, err := tx.query(&n, "owners", "SELECT count(*) FROM members WHERE workspace_id = ? AND role = 'owner' AND status = 'active' AND id <> ?", workspaceID, but)
+	return n, err
+}
+
+// VoidInvitations withdraws the open invitations of a member but for one (which may be ""). It tells how many.
+func (tx *Tx) VoidInvitations(memberID, but string) (int64, error) {
+	sql, args := "UPDATE invitations SET state = 'void' WHERE member_id = ? AND state = 'open'", []any{memberID}
+	if but != "" {
+		sql, args = sql+" AND id <> ?", append(args, but)
+	}
+	return tx.exec("void invitations", sql, args...)
+}
+
+// InvitationFor finds the invitation of a member for a period and address.
+func (tx *Tx) InvitationFor(memberID, userID string, period int64, emailKey string) (models.Invitation, bool, error) {
+	var inv models.Invitation
+	n, err := tx.query(&inv, "the invitation", "SELECT * FROM invitations WHERE member_id = ? AND user_id = ? AND period = ? AND email_key = ?", memberID, userID, period, emailKey)
+	return inv, n > 0, err
+}
+
+// Invitation finds an invitation by its id.
+func (tx *Tx) Invitation(id string) (models.Invitation, error) {
+	var inv models.Invitation
+	n, err := tx.query(&inv, "the invitation", "SELECT * FROM invitations WHERE id = ?", id)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: "the invitation does not exist"}
+	}
+	return inv, err
+}
+
+// ReopenInvitation makes a withdrawn invitation good again until expires.
+func (tx *Tx) ReopenInvitation(id string, expires time.Time) error {
+	_, err := tx.exec("reopen the invitation", "UPDATE invitations SET state = 'open', expires_at = ? WHERE id = ? AND state = 'void'", expires.UTC(), id)
+	return err
+}
+
+// ExpireInvitations closes open invitations whose time is over.
+func (tx *Tx) ExpireInvitations(now time.Time) (int64, error) {
+	return tx.exec("expire invitations", "UPDATE invitations SET state = 'expired' WHERE state = 'open' AND expires_at <= ?", now.UTC())
+}

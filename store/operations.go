@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"outpost/models"
+)
+
+// Operation finds an operation by its id.
+func (s *Store) Operation(ctx context.Context, id string) (models.Operation, error) {
+	var op models.Operation
+	err := s.r(ctx).Where("id = ?", id).Take(&op).Error
+	return op, translate(err, "the operation "+id)
+}
+
+// Operations lists operations of a workspace, newest first; state "" takes every state, limit 0 all of them.
+func (s *Store) Operations(ctx context.Context, workspaceID string, state models.OperationState, limit int) ([]models.Operation, error) {
+	q := s.r(ctx).Where("workspace_id = ?", workspaceID).Order("id DESC")
+	if state != "" {
+		q = q.Where("state = ?", state)
+	}
+	if limit > 0 {
+		q = q.Limit(limit)
+	}
+	var ops []models.Operation
+	err := q.Find(&ops).Error
+	return ops, translate(err, "operations")
+}
+
+// OpenCounts are a workspace's operations that are not at rest.
+type OpenCounts struct{ Open, Held int }
+
+// OpenCounts counts pending and running operations, upkeep left out, and held ones.
+func (s *Store) OpenCounts(ctx context.Context, workspaceID string) (OpenCounts, error) {
+	var c OpenCounts
+	err := s.r(ctx).Raw(`SELECT count(CASE WHEN state IN ('pending', 'running') AND class <> 'upkeep' THEN 1 END) AS open, count(CASE WHEN state = 'held' THEN 1 END) AS held
+		FROM operations WHERE workspace_id = ? AND state IN ('pending', 'running', 'held')`, workspaceID).Scan(&c).Error
+	return c, translate(err, "operations")
+}
+
+// Backlog is how many operations of a workspace are open in a queue class.
+type Backlog struct {
+	WorkspaceID string
+	Class       string
+	Open        int
+}
+
+// Backlogs counts open operations by workspace and class, those with more than over alone.
+func (s *Store) Backlogs(ctx context.Context, over int) ([]Backlog, error) {
+	var bs []Backlog
+	err := s.r(ctx).Raw("SELECT workspace_id, class, count(*) AS open FROM operations WHERE state IN ('pending', 'running') GROUP BY workspace_id, class HAVING count(*) > ?", over).Scan(&bs).Error
+	return bs, translate(err, "operations")
+}
+
+// Lease is how long a claim lasts unless it is renewed, by the database's clock.
+const Lease = 8 * time.Second
+
+// Claim takes an operation for the caller: it is running from now on, and only the holder of the returned ClaimNo can
+// settle it. dispatch is the number of the task that asks, 0 for none. ok is false when there is nothing to do: it is
+// settled, held, or another's until the lease ends. An operation that is not due yet is not claimed: early is when it is.
+func (s *Store) Claim(ctx context.Context, id string, dispatch int) (op models.Operation, ok bool, early time.Time, err error) {
+	r := s.w(ctx).Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`,
+		dispatches = CASE WHEN dispatches < ? THEN ? ELSE dispatches END, dispatched_at = coalesce(dispatched_at, `+s.now(0)+`)
+		WHERE id = ? AND (state = 'pending' OR (state = 'running' AND lease_until < `+s.now(0)+`)) AND not_before <= `+s.now(slack)+" RETURNING *", dispatch, dispatch, id).Scan(&op)
+	if r.Error != nil {
+		return op, false, early, translate(r.Error, "claim")
+	}
+	if r.RowsAffected > 0 {
+		return op, true, early, nil
+	}
+	var due []time.Time
+	if err := s.w(ctx).Model(&models.Operation{}).Where("id = ? AND state = 'pending'", id).Pluck("not_before", &due).Error; err != nil {
+		return op, false, early, translate(err, "claim")
+	}
+	if len(due) > 0 {
+		early = due[0]
+	}
+	return op, false, early, nil
+}
+
+// slack forgives a task that comes a little early: Asynq keeps whole seconds.
+const slack = time.Second
+
+// ClaimDue takes up to n due operations of a class without any queue: the way of working while Redis is away.
+func (s *Store) ClaimDue(ctx context.Context, class string, n int) ([]models.Operation, error) {
+	var ops []models.Operation
+	err := s.w(ctx).Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`
+		WHERE id IN (SELECT id FROM operations WHERE class = ? AND not_before <= `+s.now(0)+" AND (state = 'pending' OR (state = 'running' AND lease_until < "+s.now(0)+`))
+		ORDER BY not_before LIMIT ?`+s.dialect.skipLocked+") RETURNING *", class, n).Scan(&ops).Error
+	return ops, translate(err, "claim")
+}
+
+// Claimed names one claim on one operation.
+type Claimed struct {
+	ID      string
+	ClaimNo int64
+}
+
+// Renew lengthens the lease of every claim that still holds. It returns the ids it renewed.
+func (s *Store) Renew(ctx context.Context, claims []Claimed) ([]string, error) {
+	byNo := map[int64][]string{} // nearly all are a first claim: one statement
+	for _, c := range claims {
+		byNo[c.ClaimNo] = append(byNo[c.ClaimNo], c.ID)
+	}
+	var renewed []string
+	for no, ids := range byNo {
+		var got []string
+		err := s.w(ctx).Raw("UPDATE operations SET lease_until = "+s.now(Lease)+" WHERE state = 'running' AND claim_no = ? AND id IN (SELECT value FROM "+s.dialect.list+" AS v) RETURNING id", no, jsonList(ids)).Scan(&got).Error
+		if err != nil {
+			return renewed, translate(err, "renew leases")
+		}
+		renewed = append(renewed, got...)
+	}
+	return renewed, nil
+}
+
+// Settle ends a claimed operation inside the transaction of its effect. It fails with Stale when the claim is lost: the
+// transaction must not commit then.
+func (tx *Tx) Settle(c Claimed, state models.OperationState, note string) error {
+	if state == models.OperationFailed {
+		if _, err := tx.exec("settle", "UPDATE operations SET attempts = attempts + 1 WHERE id = ?", c.ID); err != nil {
+			return err
+		}
+	}
+	n, err := tx.exec("settle", "UPDATE operations SET state = ?, error = ?, finished_at = "+tx.store.now(0)+", lease_until = NULL WHERE id = ? AND state = 'running' AND claim_no = ?",
+		state, note, c.ID, c.ClaimNo)
+	return affected(n, err, "the claim")
+}
+
+// Holds fails with Stale when the claim is lost, and keeps it from being lost until the transaction ends.
+func (tx *Tx) Holds(c Claimed) error {
+	var n int64
+	_, err := tx.query(&n, "claim", "SELECT claim_no FROM operations WHERE id = ? AND state = 'running' AND claim_no = ?"+tx.store.dialect.forUpdate, c.ID, c.ClaimNo)
+	return affected(n, err, "the claim")
+}
+
+// Postpone gives a claimed operation back until at, inside a transaction. It owes a new task.
+func (tx *Tx) Postpone(c Claimed, at time.Time) error {
+	n, err := tx.exec("postpone", "UPDATE operations SET state = 'pending', not_before = ?, lease_until = NULL, dispatched_at = NULL WHERE id = ? AND state = 'running' AND claim_no = ?",
+		at.UTC(), c.ID, c.ClaimNo)
+	return affected(n, err, "the claim")
+}
+
+// RecordFailure counts a failed attempt of a claimed operation and makes it due again after delay. owed says that
+// no task of the queue will come for it, so that a new one has to be published.
+func (s *Store) RecordFailure(ctx context.Context, c Claimed, reason string, delay time.Duration, owed bool) error {
+	dispatched := s.now(0)
+	if owed {
+		dispatched = "NULL"
+	}
+	r := s.w(ctx).Exec("UPDATE operations SET state = 'pending', attempts = attempts + 1, error = ?, not_before = "+s.now(delay)+", lease_until = NULL, dispatched_at = "+dispatched+
+		" WHERE id = ? AND state = 'running' AND claim_no = ?", reason, c.ID, c.ClaimNo)
+	return affected(r.RowsAffected, translate(r.Error, "record the failure"), "the claim")
+}
+
+// Fail ends a claimed operation as failed, with the reason in plain words.
+func (s *Store) Fail(ctx context.Context, c Claimed, reason string) error {
+	r := s.w(ctx).Exec("UPDATE operations SET state = 'failed', attempts = attempts + 1, error = ?, finished_at = "+s.now(0)+", lease_until = NULL WHERE id = ? AND state = 'running' AND claim_no = ?",
+		reason, c.ID, c.ClaimNo)
+	return affected(r.RowsAffected, translate(r.Error, "record the failure"), "the claim")
+}
+
+// GiveBack returns a claim that was not worked on: another worker may have it at once. It owes a new task.
+func (s *Store) GiveBack(ctx context.Context, c Claimed) error {
+	r := s.w(ctx).Exec("UPDATE operations SET state = 'pending', lease_until = NULL, dispatched_at = NULL WHERE id = ? AND state = 'running' AND claim_no = ?", c.ID, c.ClaimNo)
+	return translate(r.Error, "give back the claim")
+}
+
+// Supersede ends every operation of kinds on the resource, up to version and but for one, that has not run: a newer
+// state is applied.
+func (tx *Tx) Supersede(but, resourceID string, version int64, kinds ...models.Kind) (int64, error) {
+	return tx.exec("supersede", "UPDATE operations SET state = 'superseded', finished_at = "+tx.store.now(0)+" WHERE resource_id = ? AND kind IN ? AND version <= ? AND id <> ? AND state IN ('pending', 'failed', 'held')",
+		resourceID, kinds, version, but)
+}
+
+// HeldAt reports whether the operation for a version of the resource is held.
+func (tx *Tx) HeldAt(resourceID string, version int64) (bool, error) {
+	var n int
+	_, err := tx.query(&n, "held operation", "SELECT count(*) FROM operations WHERE resource_id = ? AND version = ? AND state = 'held'", resourceID, version)
+	return n > 0, err
+}
+
+// LockOperation reads an operation inside the transaction and locks the row.
+func (tx *Tx) LockOperation(id string) (models.Operation, error) {
+	var op models.Operation
+	n, err := tx.query(&op, "the operation", "SELECT * FROM operations WHERE id = ?"+tx.store.dialect.forUpdate, id)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: "the operation " + id + " does not exist"}
+	}
+	return op, err
+}
+
+// Retry makes failed operations due again, as if new; ids narrows it, nil takes all failed ones of the workspace. A
+// mail that ended failed or unknown is ready again. It returns what was made due.
+func (tx *Tx) Retry(workspaceID string, ids []string) ([]models.Operation, error) {
+	sql, args := "workspace_id = ? AND state = 'failed'", []any{workspaceID}
+	if ids != nil {
+		sql, args = sql+" AND id IN ?", append(args, ids)
+	}
+	var ops []models.Operation
+	if _, err := tx.query(&ops, "retry", "UPDATE operations SET state = 'pending', attempts = 0, error = '', not_before = "+tx.store.now(0)+", finished_at = NULL, dispatched_at = NULL WHERE "+sql+" RETURNING *", args...); err != nil {
+		return nil, err
+	}
+	if len(ops) == 0 {
+		return nil, nil
+	}
+	_, err := tx.exec("retry mails", "UPDATE mails SET state = 'ready', slot_at = NULL WHERE state IN ('failed', 'unknown') AND workspace_id = ? AND operation_id IN (SELECT id FROM operations WHERE workspace_id = ? AND state = 'pending')", workspaceID, workspaceID)
+	return ops, err
+}

@@ -1,0 +1,232 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"outpost/models"
+)
+
+// Tx is one transaction: everything that writes hangs on it. Inside Write use only the Tx, never the Store.
+type Tx struct {
+	store *Store
+	ctx   context.Context
+	db    *gorm.DB // nil until the first statement
+	rows  []any
+}
+
+// Write runs fn in one transaction and commits it. An error from fn, or a panic, rolls everything back.
+// A deadlock or a serialization failure runs fn again, so fn has no effect but on tx; three tries in all.
+// An error of code Unavailable may leave it open whether the commit took place; callers make writes safe to repeat.
+func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	var err error
+	for try := 0; try < 3; try++ {
+		if err = s.writeOnce(ctx, fn); err == nil || !again(err) {
+			break
+		}
+	}
+	return translate(err, "write")
+}
+
+func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
+	tx := &Tx{store: s, ctx: ctx}
+	committed := false
+	defer func() {
+		if tx.db != nil && !committed {
+			tx.db.Rollback()
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if tx.db == nil && len(tx.rows) > 0 && (s.dialect.oneStatement || len(tx.rows) == 1) {
+		if done, err := tx.insertAlone(); done {
+			return err
+		}
+	}
+	if err := tx.insertAdded(); err != nil {
+		return err
+	}
+	if tx.db == nil {
+		return nil
+	}
+	err := tx.db.Commit().Error
+	committed = true // or broken: there is nothing left to roll back
+	return err
+}
+
+// conn is the transaction, begun with the first statement that needs it.
+func (tx *Tx) conn() (*gorm.DB, error) {
+	if tx.db == nil {
+		db := tx.store.write.WithContext(tx.ctx).Begin()
+		if db.Error != nil {
+			return nil, db.Error
+		}
+		tx.db = db
+	}
+	return tx.db, nil
+}
+
+// exec runs one statement and tells how many rows it changed.
+func (tx *Tx) exec(what, sql string, args ...any) (int64, error) {
+	db, err := tx.conn()
+	if err != nil {
+		return 0, translate(err, what)
+	}
+	r := db.Exec(sql, args...)
+	if r.Error != nil {
+		return 0, wrap(r.Error, what)
+	}
+	return r.RowsAffected, nil
+}
+
+// query scans the rows of one statement into dest, a pointer to a struct, a value, or a slice of either.
+func (tx *Tx) query(dest any, what, sql string, args ...any) (int64, error) {
+	db, err := tx.conn()
+	if err != nil {
+		return 0, translate(err, what)
+	}
+	r := db.Raw(sql, args...).Scan(dest)
+	if r.Error != nil {
+		return 0, wrap(r.Error, what)
+	}
+	return r.RowsAffected, nil
+}
+
+// wrap translates err, but leaves one that asks for another try to Write.
+func wrap(err error, what string) error {
+	if again(err) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return translate(err, what)
+}
+
+// Now is the database's clock, as this transaction sees it.
+func (tx *Tx) Now() string { return tx.store.now(0) }
+
+// Add hands rows (pointers to models) to the transaction. They are written together just before the commit: in one
+// statement where the database can, and without a BEGIN around it when nothing else was asked of the transaction.
+// The transaction does not read what it added; a conflict shows when Write returns.
+func (tx *Tx) Add(rows ...any) { tx.rows = append(tx.rows, rows...) }
+
+// maxTogether bounds the rows that share one statement: few shapes of statement, all of them prepared.
+const maxTogether = 12
+
+// insertAlone writes the added rows as one statement that is its own transaction. done is false when they do not fit.
+func (tx *Tx) insertAlone() (done bool, err error) {
+	if len(tx.rows) > maxTogether {
+		return false, nil
+	}
+	sql, args, err := insertStatement(tx.ctx, tx.rows)
+	if err != nil {
+		return true, err
+	}
+	return true, wrap(tx.store.w(tx.ctx).Exec(sql, args...).Error, "insert")
+}
+
+// insertAdded writes the added rows inside the transaction.
+func (tx *Tx) insertAdded() error {
+	step := 1
+	if tx.store.dialect.oneStatement {
+		step = maxTogether
+	}
+	for at := 0; at < len(tx.rows); at += step {
+		sql, args, err := insertStatement(tx.ctx, tx.rows[at:min(at+step, len(tx.rows))])
+		if err != nil {
+			return err
+		}
+		if _, err := tx.exec("insert", sql, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var schemas sync.Map // GORM's cache of parsed models
+
+// insertStatement is the INSERT for rows: a plain one for one row, one WITH for several.
+func insertStatement(ctx context.Context, rows []any) (string, []any, error) {
+	var sql strings.Builder
+	var args []any
+	for i, row := range rows {
+		if i < len(rows)-1 {
+			sql.WriteString(map[bool]string{true: "WITH ", false: ", "}[i == 0])
+			sql.WriteString("r" + strconv.Itoa(i) + " AS (")
+		} else if i > 0 {
+			sql.WriteByte(' ')
+		}
+		parsed, err := schema.Parse(row, &schemas, namer{})
+		if err != nil {
+			return "", nil, fmt.Errorf("model %T: %w", row, err)
+		}
+		sql.WriteString("INSERT INTO " + parsed.Table + " (" + strings.Join(parsed.DBNames, ", ") + ") VALUES (")
+		value := reflect.ValueOf(row)
+		for j, name := range parsed.DBNames {
+			if j > 0 {
+				sql.WriteString(", ")
+			}
+			sql.WriteByte('?')
+			v, _ := parsed.FieldsByDBName[name].ValueOf(ctx, value.Elem())
+			args = append(args, plain(v))
+		}
+		sql.WriteByte(')')
+		if i < len(rows)-1 {
+			sql.WriteByte(')')
+		}
+	}
+	return sql.String(), args, nil
+}
+
+// plain turns a field's value into one that GORM passes on as it is: bytes stay bytes, times are UTC.
+func plain(v any) any {
+	switch t := v.(type) {
+	case time.Time:
+		return t.UTC()
+	case *time.Time:
+		if t == nil {
+			return nil
+		}
+		return t.UTC()
+	}
+	return v
+}
+
+// Lock takes the exclusive lock called name until the transaction ends. On SQLite the transaction has it already.
+func (tx *Tx) Lock(name string) error { return tx.lock(tx.store.dialect.lock, name) }
+
+// LockShared takes the lock called name together with others who share it.
+func (tx *Tx) LockShared(name string) error { return tx.lock(tx.store.dialect.lockShared, name) }
+
+// LockPerson is Lock(person) and LockShared(teams) in one statement.
+func (tx *Tx) LockPerson(person, teams string) error {
+	d := tx.store.dialect
+	if d.lock == "" {
+		return nil
+	}
+	_, err := tx.exec("lock "+person, d.lock+", "+strings.TrimPrefix(d.lockShared, "SELECT "), person, teams)
+	return err
+}
+
+func (tx *Tx) lock(sql, name string) error {
+	if sql == "" {
+		return nil
+	}
+	_, err := tx.exec("lock "+name, sql, name)
+	return err
+}
+
+// affected turns "no row changed" into an error of code Stale.
+func affected(n int64, err error, what string) error {
+	if err == nil && n == 0 {
+		return &models.Error{Code: models.Stale, Detail: what + " has changed meanwhile"}
+	}
+	return err
+}

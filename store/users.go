@@ -1,0 +1,209 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"outpost/models"
+)
+
+// Where is a condition on directory people or groups, made by the functions of this file alone: nothing from outside
+// reaches SQL as text.
+type Where struct {
+	make func(d dialect) (string, []any)
+}
+
+func where(sql string, args ...any) Where {
+	return Where{func(dialect) (string, []any) { return sql, args }}
+}
+
+// The conditions that lists can be narrowed by. Keys are folded.
+func IDIs(id string) Where            { return where("id = ?", id) }
+func UserNameIs(key string) Where     { return where("user_name_key = ?", key) }
+func GroupNameIs(key string) Where    { return where("name_key = ?", key) }
+func ExternalIDIs(id string) Where    { return where("external_id = ?", id) }
+func ActiveIs(active bool) Where      { return where("active = ?", active) }
+func DisplayNameIs(name string) Where { return where("lower(display_name) = lower(?)", name) }
+
+// Nothing is the condition that no row meets.
+func Nothing() Where { return where("1 = 0") }
+
+// EmailIs matches people with the e-mail address, whose key is folded; kind "" matches an address of any type.
+// An index finds the address a member is reached at; only people with several are searched in their resource.
+func EmailIs(key, kind string) Where {
+	return Where{func(d dialect) (string, []any) {
+		if kind == "" {
+			return "((email_key = ? OR email_count > 1) AND " + d.email + ")", []any{key, strings.ToLower(key)}
+		}
+		return "((email_key = ? OR email_count > 1) AND " + d.emailOfType + ")", []any{key, strings.ToLower(key), strings.ToLower(kind)}
+	}}
+}
+
+// HasMember matches groups with the person among their members.
+func HasMember(userID string) Where {
+	return where("EXISTS (SELECT 1 FROM memberships m WHERE m.group_id = directory_groups.id AND m.user_id = ? AND NOT m.removed)", userID)
+}
+
+// All matches what meets every one of ws.
+func All(ws ...Where) Where {
+	return Where{func(d dialect) (string, []any) {
+		sql, args := make([]string, len(ws)), []any{}
+		for i, w := range ws {
+			s, a := w.make(d)
+			sql[i] = s
+			args = append(args, a...)
+		}
+		return "(" + strings.Join(sql, " AND ") + ")", args
+	}}
+}
+
+// living is the condition for one connection's rows that SCIM shows, narrowed by w.
+func (s *Store) living(connectionID string, w *Where) (string, []any) {
+	sql, args := "connection_id = ? AND removed_at IS NULL", []any{connectionID}
+	if w != nil {
+		more, moreArgs := w.make(s.dialect)
+		sql, args = sql+" AND "+more, append(args, moreArgs...)
+	}
+	return sql, args
+}
+
+// User finds a living person of a connection.
+func (s *Store) User(ctx context.Context, connectionID, id string) (models.User, error) {
+	var u models.User
+	err := s.r(ctx).Raw("SELECT * FROM directory_users WHERE id = ? AND connection_id = ? AND removed_at IS NULL", id, connectionID).Take(&u).Error
+	return u, translate(err, "the user "+id)
+}
+
+// Users lists living people of a connection in the order they came, and how many meet w in all.
+// A nil w takes everybody. The count is left out, as the length of the page, when the page shows it.
+func (s *Store) Users(ctx context.Context, connectionID string, w *Where, offset, limit int) ([]models.User, int, error) {
+	var us []models.User
+	total, err := s.page(ctx, &us, "directory_users", connectionID, w, offset, limit, func() int { return len(us) })
+	return us, total, err
+}
+
+// page reads one page of a table into dest and counts the whole.
+func (s *Store) page(ctx context.Context, dest any, table, connectionID string, w *Where, offset, limit int, got func() int) (int, error) {
+	sql, args := s.living(connectionID, w)
+	if limit > 0 {
+		err := s.r(ctx).Raw("SELECT * FROM "+table+" WHERE "+sql+" ORDER BY id LIMIT ? OFFSET ?", append(append([]any{}, args...), limit, offset)...).Scan(dest).Error
+		if err != nil {
+			return 0, translate(err, table)
+		}
+		if n := got(); n < limit && (n > 0 || offset == 0) {
+			return offset + n, nil
+		}
+	}
+	var total int64
+	err := s.r(ctx).Raw("SELECT count(*) FROM "+table+" WHERE "+sql, args...).Scan(&total).Error
+	return int(total), translate(err, table)
+}
+
+// LockUser reads a living person of a connection and locks the row for the transaction.
+func (tx *Tx) LockUser(connectionID, id string) (models.User, error) {
+	return tx.user("SELECT * FROM directory_users WHERE id = ? AND connection_id = ? AND removed_at IS NULL"+tx.store.dialect.forUpdate, "the user "+id, id, connectionID)
+}
+
+// LockUserByName is LockUser by folded userName.
+func (tx *Tx) LockUserByName(connectionID, key string) (models.User, error) {
+	return tx.user("SELECT * FROM directory_users WHERE user_name_key = ? AND connection_id = ? AND removed_at IS NULL"+tx.store.dialect.forUpdate, "the user "+key, key, connectionID)
+}
+
+// UserByExternalID finds a living person of a connection by the provider's id.
+func (tx *Tx) UserByExternalID(connectionID, externalID string) (models.User, error) {
+	return tx.user("SELECT * FROM directory_users WHERE external_id = ? AND connection_id = ? AND removed_at IS NULL", "the user "+externalID, externalID, connectionID)
+}
+
+// Desired reads a person as the directory wants them now, the deleted included.
+func (tx *Tx) Desired(id string) (models.User, error) {
+	return tx.user("SELECT * FROM directory_users WHERE id = ?", "the user "+id, id)
+}
+
+// OtherClaim finds a living, linked person other than id that began as a mirror of the member.
+func (tx *Tx) OtherClaim(memberID, id string) (models.User, error) {
+	return tx.user("SELECT * FROM directory_users WHERE mirror_of = ? AND linked AND id <> ? AND removed_at IS NULL LIMIT 1", "the claim", memberID, id)
+}
+
+func (tx *Tx) user(sql, what string, args ...any) (models.User, error) {
+	var u models.User
+	n, err := tx.query(&u, what, sql, args...)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: what + " does not exist"}
+	}
+	return u, err
+}
+
+// SaveUser writes every changeable column of a person that the transaction has locked.
+func (tx *Tx) SaveUser(u models.User) error {
+	n, err := tx.exec("save the user", `UPDATE directory_users SET user_name = ?, user_name_key = ?, external_id = ?, email = ?, email_key = ?, email_count = ?,
+		display_name = ?, active = ?, linked = ?, version = ?, period = ?, kept_version = ?, resource = ?, updated_at = ?, removed_at = ? WHERE id = ?`,
+		u.UserName, u.UserNameKey, u.ExternalID, u.Email, u.EmailKey, u.EmailCount, u.DisplayName, u.Active, u.Linked, u.Version, u.Period, u.KeptVersion,
+		u.Resource, u.UpdatedAt.UTC(), plain(u.RemovedAt), u.ID)
+	return affected(n, err, "the user")
+}
+
+// DropMirrors deletes the unlinked mirrors of a member in a connection: the person has another row there.
+func (tx *Tx) DropMirrors(connectionID, memberID string) error {
+	if _, err := tx.exec("drop mirrors", "DELETE FROM memberships WHERE user_id IN (SELECT id FROM directory_users WHERE connection_id = ? AND mirror_of = ? AND NOT linked)", connectionID, memberID); err != nil {
+		return err
+	}
+	_, err := tx.exec("drop mirrors", "DELETE FROM directory_users WHERE connection_id = ? AND mirror_of = ? AND NOT linked", connectionID, memberID)
+	return err
+}
+
+// AddMirror writes the mirror of a member, unless its userName is there already.
+func (tx *Tx) AddMirror(u models.User) error {
+	sql, args, err := insertStatement(tx.ctx, []any{&u})
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("mirror the member", sql+" ON CONFLICT DO NOTHING", args...)
+	return err
+}
+
+// UnmirroredMembers lists the members of the connection's workspace that the connection shows in no form.
+func (tx *Tx) UnmirroredMembers(workspaceID, connectionID string) ([]models.Member, error) {
+	var ms []models.Member
+	_, err := tx.query(&ms, "members", `SELECT m.* FROM members m WHERE m.workspace_id = ?
+		AND NOT EXISTS (SELECT 1 FROM directory_users u WHERE u.connection_id = ? AND u.removed_at IS NULL AND (u.mirror_of = m.id OR u.id = m.directory_user_id)) ORDER BY m.id`, workspaceID, connectionID)
+	return ms, err
+}
+
+// jsonList is ids as the one parameter of dialect.list.
+func jsonList(ids []string) string {
+	b, err := json.Marshal(ids)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(b)
+}
+
+// ResolvedMember is a value that a group named, and the person it stands for.
+type ResolvedMember struct{ Value, UserID string }
+
+// ResolveByExternalID finds the living people of a connection whose externalId is among values.
+func (tx *Tx) ResolveByExternalID(connectionID string, values []string) ([]ResolvedMember, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	var out []ResolvedMember
+	_, err := tx.query(&out, "members", "SELECT external_id AS value, id AS user_id FROM directory_users WHERE connection_id = ? AND removed_at IS NULL AND external_id IN ?", connectionID, values)
+	return out, err
+}
+
+// ResolveByID finds which of ids, all UUIDs, are living people of a connection.
+func (tx *Tx) ResolveByID(connectionID string, ids []string) ([]string, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var out []string
+	_, err := tx.query(&out, "members", "SELECT id FROM directory_users WHERE connection_id = ? AND removed_at IS NULL AND id IN (SELECT value FROM "+tx.store.dialect.list+" AS v)", connectionID, jsonList(ids))
+	return out, err
+}
+
+// PruneWaiting forgets values that have waited since before.
+func (tx *Tx) PruneWaiting(before time.Time) (int64, error) {
+	return tx.exec("prune waiting members", "DELETE FROM waiting_members WHERE created_at < ?", before.UTC())
+}

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+
+	"outpost/models"
+)
+
+// Workspace finds a workspace by its id.
+func (s *Store) Workspace(ctx context.Context, id string) (models.Workspace, error) {
+	var w models.Workspace
+	err := s.r(ctx).Where("id = ?", id).Take(&w).Error
+	return w, translate(err, "the workspace")
+}
+
+// WorkspaceBySlug finds a workspace by its slug.
+func (s *Store) WorkspaceBySlug(ctx context.Context, slug string) (models.Workspace, error) {
+	var w models.Workspace
+	err := s.r(ctx).Where("slug = ?", slug).Take(&w).Error
+	return w, translate(err, "the workspace "+slug)
+}
+
+// WorkspaceByID finds a workspace by its id, inside the transaction.
+func (tx *Tx) WorkspaceByID(id string) (models.Workspace, error) {
+	var w models.Workspace
+	n, err := tx.query(&w, "the workspace", "SELECT * FROM workspaces WHERE id = ?", id)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: "the workspace does not exist"}
+	}
+	return w, err
+}
+
+// Workspaces lists every workspace, newest first.
+func (s *Store) Workspaces(ctx context.Context) ([]models.Workspace, error) {
+	var ws []models.Workspace
+	err := s.r(ctx).Order("id DESC").Find(&ws).Error
+	return ws, translate(err, "workspaces")
+}
+
+// SetPlan changes the plan of a workspace.
+func (tx *Tx) SetPlan(id string, plan models.Plan) error {
+	n, err := tx.exec("set the plan", "UPDATE workspaces SET plan = ? WHERE id = ?", plan, id)
+	return affected(n, err, "the workspace")
+}
+
+// Setting reads a value kept for the whole installation, "" when it was never set.
+func (s *Store) Setting(ctx context.Context, key string) (string, error) {
+	var values []string
+	err := s.r(ctx).Raw("SELECT value FROM settings WHERE key = ?", key).Scan(&values).Error
+	if err != nil || len(values) == 0 {
+		return "", translate(err, "setting "+key)
+	}
+	return values[0], nil
+}
+
+// Setting reads a value kept for the whole installation inside the transaction, "" when it was never set.
+func (tx *Tx) Setting(key string) (string, error) {
+	var values []string
+	if _, err := tx.query(&values, "setting "+key, "SELECT value FROM settings WHERE key = ?", key); err != nil || len(values) == 0 {
+		return "", err
+	}
+	return values[0], nil
+}
+
+// SetSetting keeps a value for the whole installation.
+func (tx *Tx) SetSetting(key, value string) error {
+	_, err := tx.exec("set "+key, "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+	return err
+}

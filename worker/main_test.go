@@ -1,0 +1,9 @@
+package worker_test
+
+import (
+	"testing"
+
+	"outpost/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }

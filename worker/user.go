@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"context"
+
+	"outpost/directory"
+	"outpost/models"
+	"outpost/outbox"
+	"outpost/store"
+	"outpost/workspace"
+)
+
+// userUpsert makes the member what the directory wants of the person: there, with their name, address and status, in
+// the teams of the groups that name them, invited once. Groups that waited for the person get them.
+func (w *Worker) userUpsert(ctx context.Context, op models.Operation) error {
+	return w.Outbox.Apply(ctx, op, func(tx *store.Tx) (outbox.Outcome, error) {
+		out, err := w.Workspace.ConvergeUser(tx, op)
+		if err != nil || out.State != "" || op.ConnectionID == nil {
+			return out, err
+		}
+		arrived, err := tx.ArrivedForUser(op.ResourceID)
+		if err != nil {
+			return out, err
+		}
+		joined, err := directory.Join(tx, *op.ConnectionID, arrived, w.Now())
+		out.Next = append(out.Next, joined...)
+		return out, err
+	})
+}
+
+// userDeactivate tidies up after access was cut in the request: sessions, invitations, teams.
+func (w *Worker) userDeactivate(ctx context.Context, op models.Operation) error {
+	return w.Outbox.Apply(ctx, op, func(tx *store.Tx) (outbox.Outcome, error) { return w.Workspace.ConvergeUser(tx, op) })
+}
+
+// groupSync makes the team what the directory wants of the group: there, with its name and exactly its members, or gone.
+func (w *Worker) groupSync(ctx context.Context, op models.Operation) error {
+	return w.Outbox.Apply(ctx, op, func(tx *store.Tx) (outbox.Outcome, error) {
+		if op.ConnectionID == nil {
+			return outbox.Outcome{State: models.OperationSuperseded}, nil
+		}
+		if err := workspace.LockTeams(tx, *op.ConnectionID); err != nil {
+			return outbox.Outcome{}, err
+		}
+		arrived, err := tx.ArrivedForGroup(op.ResourceID)
+		if err != nil {
+			return outbox.Outcome{}, err
+		}
+		// Those who arrived are applied right here, with the group's new version: no operation has to follow.
+		if _, err := directory.Join(tx, *op.ConnectionID, arrived, w.Now()); err != nil {
+			return outbox.Outcome{}, err
+		}
+		return w.Workspace.ConvergeGroup(tx, op)
+	})
+}
+
+// memberMirror shows a member who joined to another connection of the workspace, so that its provider finds them.
+func (w *Worker) memberMirror(ctx context.Context, op models.Operation) error {
+	return w.Outbox.Apply(ctx, op, func(tx *store.Tx) (outbox.Outcome, error) {
+		if op.ConnectionID == nil {
+			return outbox.Outcome{State: models.OperationSuperseded}, nil
+		}
+		c, err := tx.Connection(*op.ConnectionID)
+		if err != nil {
+			return outbox.Outcome{}, err
+		}
+		if c.Status == models.ConnectionDeleted {
+			return outbox.Outcome{State: models.OperationSuperseded, Note: "the connection was deleted"}, nil
+		}
+		m, err := tx.MemberByID(op.WorkspaceID, op.ResourceID)
+		if err != nil {
+			return outbox.Outcome{}, err
+		}
+		return outbox.Outcome{}, directory.Mirror(tx, c, m, w.Now())
+	})
+}

@@ -1,0 +1,245 @@
+package workspace
+
+import (
+	"fmt"
+	"time"
+
+	"outpost/models"
+	"outpost/outbox"
+	"outpost/store"
+)
+
+// kinds are the operations that converge a person: one applied version settles both.
+var kinds = []models.Kind{models.KindUserUpsert, models.KindUserDeactivate}
+
+// ConvergeUser makes the member what the directory wants of the person now, whatever the operation was written for:
+// status, name, address, teams, invitation. It is for both user.upsert and user.deactivate.
+func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation) (outbox.Outcome, error) {
+	superseded := outbox.Outcome{State: models.OperationSuperseded}
+	if op.ConnectionID == nil {
+		return superseded, nil
+	}
+	if err := tx.LockPerson(PersonLock(op.ResourceID), teamsLock(*op.ConnectionID)); err != nil {
+		return superseded, err
+	}
+	u, err := tx.Desired(op.ResourceID)
+	if err != nil {
+		return superseded, err
+	}
+	if !u.Linked || (u.KeptVersion > 0 && u.KeptVersion == u.Version) {
+		return superseded, nil
+	}
+	if op.Version < u.Version {
+		if held, err := tx.HeldAt(u.ID, u.Version); err != nil || held {
+			return superseded, err // an admin decides about the newest version first
+		}
+	}
+	m, found, samePerson, err := w.find(tx, u)
+	if err != nil {
+		return superseded, err
+	}
+	follows := found && m.DirectoryUserID != nil && *m.DirectoryUserID == u.ID
+	if follows && m.AppliedVersion >= op.Version {
+		return superseded, nil
+	}
+	if !found && u.RemovedAt != nil {
+		return superseded, nil // came and went before anything was done about it
+	}
+	if found && !wants(u) {
+		// The request blocked whom it could see; a member met only now falls under the same rule.
+		if last, err := LastOwner(tx, m); err != nil || last {
+			return outbox.Outcome{State: models.OperationHeld, Note: HeldLastOwner}, err
+		}
+	}
+	applied := int64(0)
+	var p plan
+	if found {
+		if follows {
+			applied = m.AppliedVersion
+		}
+		p = planChange(u, m, samePerson, w.now())
+	} else {
+		p = planNew(u, outbox.ID(), w.now())
+	}
+	out := outbox.Outcome{}
+	if err := w.apply(tx, &out, u, m, p, op); err != nil {
+		return superseded, err
+	}
+	if applied+1 < u.Version {
+		if _, err := tx.Supersede(op.ID, u.ID, u.Version, kinds...); err != nil {
+			return superseded, err
+		}
+	}
+	if wants(u) && u.EmailKey == "" && p.member.AcceptedAt == nil {
+		out.Note = "no invitation was sent: the directory gives no e-mail address for this person"
+	}
+	return out, nil
+}
+
+// find tells which member the person is: the one that follows them, the one they mirror, or, at the first contact, the
+// one with their address. samePerson is false when that one followed somebody else, who was deleted.
+func (w *Workspace) find(tx *store.Tx, u models.User) (m models.Member, found, samePerson bool, err error) {
+	candidates, err := tx.Candidates(u)
+	if err != nil {
+		return m, false, false, err
+	}
+	var mirrored, byEmail *models.Member
+	for i, c := range candidates {
+		switch {
+		case c.DirectoryUserID != nil && *c.DirectoryUserID == u.ID:
+			m, found = c, true
+		case u.MirrorOf != nil && c.ID == *u.MirrorOf:
+			mirrored = &candidates[i]
+		}
+		if u.EmailKey != "" && c.EmailKey == u.EmailKey {
+			byEmail = &candidates[i]
+		}
+	}
+	if !found && mirrored != nil {
+		m, found = *mirrored, true
+	}
+	if found {
+		if byEmail != nil && byEmail.ID != m.ID {
+			return m, true, true, taken(*byEmail)
+		}
+	} else if byEmail != nil {
+		m, found = *byEmail, true
+	}
+	if !found || m.DirectoryUserID == nil || *m.DirectoryUserID == u.ID {
+		return m, found, true, nil
+	}
+	other, err := tx.Desired(*m.DirectoryUserID)
+	if err != nil {
+		return m, found, false, err
+	}
+	if other.RemovedAt == nil {
+		c, err := tx.Connection(other.ConnectionID)
+		if err != nil {
+			return m, found, false, err
+		}
+		if c.Status != models.ConnectionDeleted {
+			return m, found, false, taken(m)
+		}
+		return m, true, true, nil
+	}
+	same := other.ConnectionID == u.ConnectionID && other.ExternalID != nil && u.ExternalID != nil && *other.ExternalID == *u.ExternalID
+	return m, true, same, nil
+}
+
+// taken is the error, for good, of a person whose address is somebody else's.
+func taken(m models.Member) error {
+	return &models.Error{Code: models.Conflict, Detail: fmt.Sprintf("the e-mail address %s already belongs to the member %q of this workspace: change it for one of the two in the directory, then retry", m.Email, m.Name)}
+}
+
+// apply carries out a plan: member, invitation, mails, teams, and what else has to follow.
+func (w *Workspace) apply(tx *store.Tx, out *outbox.Outcome, u models.User, before models.Member, p plan, op models.Operation) error {
+	if p.create {
+		m := p.member
+		tx.Add(&m)
+		others, err := tx.OtherConnections(u.WorkspaceID, u.ConnectionID)
+		if err != nil {
+			return err
+		}
+		for _, id := range others {
+			out.Next = append(out.Next, outbox.Operation(models.KindMemberMirror, u.WorkspaceID, id, "Member", m.ID, 0, w.now()))
+		}
+	} else {
+		if before.DirectoryUserID == nil || *before.DirectoryUserID != u.ID {
+			if err := tx.DropMirrors(u.ConnectionID, before.ID); err != nil {
+				return err
+			}
+		}
+		if err := tx.SaveMember(p.member); err != nil {
+			return err
+		}
+	}
+	if err := w.invite(tx, out, u, p, op); err != nil {
+		return err
+	}
+	return w.teams(tx, u, p)
+}
+
+// invite makes the invitation that the plan asks for, withdraws the ones it ends, and tells the old address of a move.
+func (w *Workspace) invite(tx *store.Tx, out *outbox.Outcome, u models.User, p plan, op models.Operation) error {
+	now := w.now()
+	if p.movedFrom != "" {
+		told, err := tx.WasTold(p.member.ID)
+		if err != nil {
+			return err
+		}
+		if p.member.AcceptedAt != nil || told {
+			notice := outbox.Operation(models.KindNoticeEmail, u.WorkspaceID, u.ConnectionID, models.ResourceUser, u.ID, u.Version, now)
+			notice.RequestID = op.RequestID
+			tx.Add(&models.Mail{ID: outbox.ID(), WorkspaceID: u.WorkspaceID, OperationID: notice.ID, MemberID: p.member.ID, Kind: models.MailAddressChanged, Recipient: p.movedFrom, State: models.MailReady, CreatedAt: now})
+			out.Next = append(out.Next, notice)
+		}
+	}
+	var current string
+	if p.invite && !p.create {
+		inv, there, err := tx.InvitationFor(p.member.ID, u.ID, u.Period, u.EmailKey)
+		if err != nil {
+			return err
+		}
+		if there {
+			current = inv.ID
+			p.invite = false
+			if err := tx.ReopenInvitation(inv.ID, now.Add(w.invitations.Life)); err != nil {
+				return err
+			}
+			// Its mail goes out now if it was kept back while the invitation was withdrawn.
+			again := w.mailOperation(u, op, now)
+			if requeued, err := tx.RequeueMail(inv.ID, again.ID); err != nil {
+				return err
+			} else if requeued {
+				out.Next = append(out.Next, again)
+			}
+		}
+	}
+	if p.void {
+		if _, err := tx.VoidInvitations(p.member.ID, current); err != nil {
+			return err
+		}
+	}
+	if !p.invite {
+		return nil
+	}
+	id := outbox.ID()
+	inv := models.Invitation{
+		ID: id, WorkspaceID: u.WorkspaceID, MemberID: p.member.ID, UserID: &u.ID, Period: u.Period, Email: u.Email, EmailKey: u.EmailKey,
+		TokenHash: TokenHash(w.invitations.Token(id)), State: models.InvitationOpen, ExpiresAt: now.Add(w.invitations.Life), CreatedAt: now,
+	}
+	send := w.mailOperation(u, op, now)
+	tx.Add(&inv, &models.Mail{
+		ID: outbox.ID(), WorkspaceID: u.WorkspaceID, OperationID: send.ID, MemberID: p.member.ID, InvitationID: &inv.ID, Kind: models.MailInvitation, Recipient: u.Email, State: models.MailReady, CreatedAt: now,
+	})
+	out.Next = append(out.Next, send)
+	return nil
+}
+
+// mailOperation makes the operation that sends an invitation, after the hold.
+func (w *Workspace) mailOperation(u models.User, cause models.Operation, now time.Time) models.Operation {
+	op := outbox.Operation(models.KindInvitationEmail, u.WorkspaceID, u.ConnectionID, models.ResourceUser, u.ID, u.Version, now)
+	op.NotBefore, op.RequestID = now.Add(w.invitations.Hold), cause.RequestID
+	return op
+}
+
+// teams gives the member the teams that their groups name, and takes the others that follow a group.
+func (w *Workspace) teams(tx *store.Tx, u models.User, p plan) error {
+	var want, have []string
+	var err error
+	if p.inTeams {
+		if want, err = tx.TeamsWanted(u.ID); err != nil {
+			return err
+		}
+	}
+	if !p.create {
+		if have, err = tx.TeamsFollowed(p.member.ID); err != nil {
+			return err
+		}
+	}
+	join, leave := diff(want, have)
+	for _, id := range join {
+		tx.Add(&store.TeamMember{WorkspaceID: u.WorkspaceID, TeamID: id, MemberID: p.member.ID})
+	}
+	return tx.LeaveTeams(p.member.ID, leave)
+}

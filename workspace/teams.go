@@ -1,0 +1,66 @@
+package workspace
+
+import (
+	"outpost/models"
+	"outpost/outbox"
+	"outpost/store"
+)
+
+// LockTeams takes the lock under which a group of the connection changes who is in its team. Take it before anything
+// else in the transaction.
+func LockTeams(tx *store.Tx, connectionID string) error { return tx.Lock(teamsLock(connectionID)) }
+
+// ConvergeGroup makes the team what the directory wants of the group now: its name, and its members by the changes since
+// the version last applied. The caller has LockTeams.
+func (w *Workspace) ConvergeGroup(tx *store.Tx, op models.Operation) (outbox.Outcome, error) {
+	superseded := outbox.Outcome{State: models.OperationSuperseded}
+	g, err := tx.DesiredGroup(op.ResourceID)
+	if err != nil {
+		return superseded, err
+	}
+	t, found, err := tx.LockTeam(g.ID)
+	if err != nil {
+		return superseded, err
+	}
+	if found && t.AppliedVersion >= op.Version {
+		return superseded, nil
+	}
+	now := w.now()
+	after := t.AppliedVersion
+	switch {
+	case g.RemovedAt != nil:
+		if found {
+			if err := tx.DeleteTeam(t.ID); err != nil {
+				return superseded, err
+			}
+		}
+		if err := tx.EmptyGroup(g.ID); err != nil {
+			return superseded, err
+		}
+	default:
+		if !found {
+			t = models.Team{ID: outbox.ID(), WorkspaceID: g.WorkspaceID, Name: g.DisplayName, GroupID: &g.ID, AppliedVersion: g.Version, CreatedAt: now, UpdatedAt: now}
+			if err := tx.CreateTeam(t); err != nil {
+				return superseded, err
+			}
+		}
+		if _, _, err := tx.SyncTeam(t, after); err != nil {
+			return superseded, err
+		}
+		if err := tx.ForgetTombstones(g.ID, g.Version); err != nil {
+			return superseded, err
+		}
+		if found {
+			t.Name, t.AppliedVersion, t.UpdatedAt = g.DisplayName, g.Version, now
+			if err := tx.SaveTeam(t); err != nil {
+				return superseded, err
+			}
+		}
+	}
+	if after+1 < g.Version {
+		if _, err := tx.Supersede(op.ID, g.ID, g.Version, models.KindGroupSync); err != nil {
+			return superseded, err
+		}
+	}
+	return outbox.Outcome{}, nil
+}
