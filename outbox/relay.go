@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -136,7 +137,11 @@ func (o *Outbox) CheckEpoch(ctx context.Context) (int64, error) {
 		return n, err
 	}
 	if ours != "" {
-		o.log.Warn("Redis was emptied: every open operation is dispatched again", "operations", n)
+		level := slog.LevelInfo
+		if n > 0 {
+			level = slog.LevelWarn
+		}
+		o.log.Log(ctx, level, "Redis was emptied: every open operation is dispatched again", "operations", n)
 	}
 	return n, o.queue.SetEpoch(ctx, fresh)
 }
