@@ -49,6 +49,15 @@ func (d *Directory) UserGroups(ctx context.Context, users ...models.User) (map[s
 // CreateUser records a person that the provider wants. A person who is there as a mirror of a member is linked to that
 // member; anybody else with the same userName or externalId is a uniqueness error.
 func (d *Directory) CreateUser(ctx context.Context, c Caller, in *scim.User) (models.User, error) {
+	for try := 0; ; try++ {
+		u, err := d.createUser(ctx, c, in)
+		if !models.Is(err, models.Stale) || try == 2 { // whoever had the name is gone already: once more
+			return u, err
+		}
+	}
+}
+
+func (d *Directory) createUser(ctx context.Context, c Caller, in *scim.User) (models.User, error) {
 	now := d.now()
 	u := models.User{ID: outbox.ID(), WorkspaceID: c.WorkspaceID, ConnectionID: c.ConnectionID, Active: true, Linked: true, Version: 1, CreatedAt: now, UpdatedAt: now}
 	if active, given := in.Active(); given {
@@ -81,7 +90,7 @@ func (d *Directory) linkMirror(ctx context.Context, c Caller, in *scim.User, wan
 					return nil, scim.Uniqueness("externalId %q already belongs to user %q (id %s): update that user, or send another externalId", *wanted.ExternalID, other.UserName, other.ID)
 				}
 			}
-			return nil, &models.Error{Code: models.Unavailable, Detail: "the user changed while it was being created: try again"}
+			return nil, &models.Error{Code: models.Stale, Detail: "the user with that name changed meanwhile: try again"}
 		case err != nil:
 			return nil, err
 		case old.Linked:
@@ -185,12 +194,8 @@ func (d *Directory) save(tx *store.Tx, c Caller, old models.User, next *models.U
 	if next.Active && (!old.Active || next.Period == 0) {
 		next.Period++
 	}
-	if !old.Linked && old.MirrorOf != nil {
-		if other, err := tx.OtherClaim(*old.MirrorOf, old.ID); err == nil {
-			return nil, scim.Uniqueness("%q is managed by another connection of this workspace (id %s): remove the person there first", old.UserName, other.ConnectionID)
-		} else if !isNotFound(err) {
-			return nil, err
-		}
+	if err := unclaimed(tx, old); err != nil {
+		return nil, err
 	}
 	kind := models.KindUserUpsert
 	if !next.Active && (old.Active || !old.Linked || next.RemovedAt != nil) {
@@ -209,6 +214,22 @@ func (d *Directory) save(tx *store.Tx, c Caller, old models.User, next *models.U
 	}
 	tx.Add(c.audit(now, models.ResourceUser, next.ID, status, held, &op))
 	return []models.Operation{op}, nil
+}
+
+// unclaimed is a uniqueness error when the member behind a mirror is managed by another connection already: one person
+// belongs to one connection.
+func unclaimed(tx *store.Tx, u models.User) error {
+	if u.Linked || u.MirrorOf == nil {
+		return nil
+	}
+	other, err := tx.OtherClaim(u.WorkspaceID, *u.MirrorOf, u.ID)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return scim.Uniqueness("%q is managed by another connection of this workspace (id %s): remove the person there first", u.UserName, other.ConnectionID)
 }
 
 // guard ends a leaver's access, and returns why when a rule holds the change instead.

@@ -121,9 +121,12 @@ func (tx *Tx) Desired(id string) (models.User, error) {
 	return tx.user("SELECT * FROM directory_users WHERE id = ?", "the user "+id, id)
 }
 
-// OtherClaim finds a living, linked person other than id that began as a mirror of the member.
-func (tx *Tx) OtherClaim(memberID, id string) (models.User, error) {
-	return tx.user("SELECT * FROM directory_users WHERE mirror_of = ? AND linked AND id <> ? AND removed_at IS NULL LIMIT 1", "the claim", memberID, id)
+// OtherClaim finds a living person of a connection that is not deleted, other than id, who is the member: the one that
+// the member follows, or one who has linked a mirror of the member and is not applied yet.
+func (tx *Tx) OtherClaim(workspaceID, memberID, id string) (models.User, error) {
+	return tx.user(`SELECT u.* FROM directory_users u JOIN connections c ON c.id = u.connection_id AND c.status <> 'deleted'
+		WHERE u.workspace_id = ? AND u.linked AND u.removed_at IS NULL AND u.id <> ?
+		AND (u.mirror_of = ? OR u.id = (SELECT m.directory_user_id FROM members m WHERE m.id = ?)) LIMIT 1`, "the claim", workspaceID, id, memberID, memberID)
 }
 
 func (tx *Tx) user(sql, what string, args ...any) (models.User, error) {

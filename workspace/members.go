@@ -45,8 +45,8 @@ func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation) (outbox.Outc
 	if !found && u.RemovedAt != nil {
 		return superseded, nil // came and went before anything was done about it
 	}
-	if found && !wants(u) {
-		// The request blocked whom it could see; a member met only now falls under the same rule.
+	if found && (!wants(u) || !samePerson) {
+		// The request looked at the member it could see; one met only now falls under the same rule.
 		if last, err := LastOwner(tx, m); err != nil || last {
 			return outbox.Outcome{State: models.OperationHeld, Note: HeldLastOwner}, err
 		}
@@ -91,7 +91,7 @@ func (w *Workspace) find(tx *store.Tx, u models.User) (m models.Member, found, s
 		case u.MirrorOf != nil && c.ID == *u.MirrorOf:
 			mirrored = &candidates[i]
 		}
-		if u.EmailKey != "" && c.EmailKey == u.EmailKey {
+		if u.RemovedAt == nil && u.EmailKey != "" && c.EmailKey == u.EmailKey { // the deleted have no claim to an address
 			byEmail = &candidates[i]
 		}
 	}
