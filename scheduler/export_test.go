@@ -1,0 +1,15 @@
+package scheduler
+
+import (
+	"context"
+	"time"
+)
+
+// Once runs a pass that one scheduler runs in each window.
+func (s *Scheduler) Once(ctx context.Context, name string, every time.Duration, run func(context.Context) error) error {
+	return s.pass(ctx, name, every, true, run)
+}
+
+// Expire and Prune are the passes of those names.
+func (s *Scheduler) Expire(ctx context.Context) error { return s.expire(ctx) }
+func (s *Scheduler) Prune(ctx context.Context) error  { return s.prune(ctx) }
