@@ -86,15 +86,27 @@ func openPostgres(dsn string, o Options) (*Store, error) {
 	if _, ok := cfg.RuntimeParams["application_name"]; !ok {
 		cfg.RuntimeParams["application_name"] = "outpost"
 	}
-	pool := stdlib.OpenDB(*cfg)
-	pool.SetMaxOpenConns(o.MaxConns)
-	pool.SetMaxIdleConns(o.MaxConns)
-	pool.SetConnMaxIdleTime(5 * time.Minute)
-	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), gormConfig())
-	if err != nil {
-		return nil, &models.Error{Code: models.Unavailable, Detail: "the database cannot be reached", Err: err}
+	open := func(conns int) (*gorm.DB, error) {
+		pool := stdlib.OpenDB(*cfg.Copy())
+		pool.SetMaxOpenConns(conns)
+		pool.SetMaxIdleConns(conns)
+		pool.SetConnMaxIdleTime(5 * time.Minute)
+		db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), gormConfig())
+		if err != nil {
+			return nil, &models.Error{Code: models.Unavailable, Detail: "the database cannot be reached", Err: err}
+		}
+		return db, nil
 	}
-	return &Store{dialect: postgresDialect, read: db, write: db}, nil
+	db, err := open(o.MaxConns)
+	if err != nil {
+		return nil, err
+	}
+	cfg.RuntimeParams["synchronous_commit"] = "off"
+	light, err := open(max(2, o.MaxConns/4))
+	if err != nil {
+		return nil, err
+	}
+	return &Store{dialect: postgresDialect, read: db, write: db, light: light}, nil
 }
 
 func openSQLite(path string) (*Store, error) {

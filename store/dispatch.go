@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"outpost/models"
 )
 
@@ -14,9 +16,11 @@ import (
 // out of order.
 func (s *Store) TakeUnpublished(ctx context.Context, age time.Duration, limit int) ([]models.Operation, error) {
 	var ops []models.Operation
-	err := s.w(ctx).Raw("UPDATE operations SET lease_until = "+s.now(5*time.Second)+` WHERE id IN (SELECT id FROM operations
+	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Raw("UPDATE operations SET lease_until = "+s.now(5*time.Second)+` WHERE id IN (SELECT id FROM operations
 		WHERE state = 'pending' AND dispatched_at IS NULL AND created_at <= `+s.now(-age)+" AND (lease_until IS NULL OR lease_until < "+s.now(0)+`)
-		ORDER BY created_at LIMIT ?`+s.dialect.skipLocked+") RETURNING *", limit).Scan(&ops).Error
+		ORDER BY created_at LIMIT ?`+s.dialect.skipLocked+") RETURNING *", limit).Scan(&ops)
+	}).Error
 	return ops, translate(err, "relay")
 }
 
@@ -40,8 +44,10 @@ func (s *Store) MarkPublished(ctx context.Context, tasks []Published) error {
 		groups[k] = append(groups[k], t.ID)
 	}
 	for k, ids := range groups {
-		err := s.w(ctx).Exec("UPDATE operations SET dispatched_at = "+s.now(0)+", dispatches = ?, queue = ?, lease_until = NULL WHERE state = 'pending' AND dispatched_at IS NULL AND dispatches = ? AND id IN (SELECT value FROM "+s.dialect.list+" AS v)",
-			k.dispatch, k.queue, k.dispatch-1, jsonList(ids)).Error
+		err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+			return db.Exec("UPDATE operations SET dispatched_at = "+s.now(0)+", dispatches = ?, queue = ?, lease_until = NULL WHERE state = 'pending' AND dispatched_at IS NULL AND dispatches = ? AND id IN (SELECT value FROM "+s.dialect.list+" AS v)",
+				k.dispatch, k.queue, k.dispatch-1, jsonList(ids))
+		}).Error
 		if err != nil {
 			return translate(err, "mark published")
 		}
@@ -53,11 +59,13 @@ func (s *Store) MarkPublished(ctx context.Context, tasks []Published) error {
 // operation that outlived lapses workers without a recorded result fails: it is what kills them.
 func (s *Store) SweepLeases(ctx context.Context, limit, lapses int) ([]models.Operation, error) {
 	var ops []models.Operation
-	err := s.w(ctx).Raw(`UPDATE operations SET state = CASE WHEN claim_no - attempts > ? THEN 'failed' ELSE 'pending' END,
+	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Raw(`UPDATE operations SET state = CASE WHEN claim_no - attempts > ? THEN 'failed' ELSE 'pending' END,
 		error = CASE WHEN claim_no - attempts > ? THEN 'every worker that ran this stopped before it could report: look for crashes in the worker logs, then retry' ELSE error END,
 		finished_at = CASE WHEN claim_no - attempts > ? THEN `+s.now(0)+` END,
 		lease_until = NULL, dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE state = 'running' AND lease_until < `+s.now(0)+" LIMIT ?"+s.dialect.skipLocked+`)
-		AND state = 'running' AND lease_until < `+s.now(0)+" RETURNING *", lapses, lapses, lapses, limit).Scan(&ops).Error
+		AND state = 'running' AND lease_until < `+s.now(0)+" RETURNING *", lapses, lapses, lapses, limit).Scan(&ops)
+	}).Error
 	return ops, translate(err, "sweep leases")
 }
 
@@ -82,7 +90,9 @@ func (s *Store) SweepQueue(ctx context.Context, queue string, before time.Time, 
 	if !before.IsZero() {
 		sql, args = sql+" AND dispatched_at < ? AND not_before < ?", append(args, before.UTC(), before.UTC())
 	}
-	r := s.w(ctx).Exec("UPDATE operations SET dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE "+sql+" ORDER BY not_before LIMIT ?"+s.dialect.skipLocked+") AND state = 'pending'", append(args, limit)...)
+	r := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Exec("UPDATE operations SET dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE "+sql+" ORDER BY not_before LIMIT ?"+s.dialect.skipLocked+") AND state = 'pending'", append(args, limit)...)
+	})
 	return r.RowsAffected, translate(r.Error, "sweep the queue")
 }
 
@@ -100,7 +110,9 @@ func (s *Store) DispatchedAt(ctx context.Context, id string) (time.Time, error) 
 func (s *Store) OweAll(ctx context.Context) (int64, error) {
 	var total int64
 	for {
-		r := s.w(ctx).Exec("UPDATE operations SET dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE state = 'pending' AND dispatched_at IS NOT NULL LIMIT 5000" + s.dialect.skipLocked + ") AND state = 'pending'")
+		r := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+			return db.Exec("UPDATE operations SET dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE state = 'pending' AND dispatched_at IS NOT NULL LIMIT 5000" + s.dialect.skipLocked + ") AND state = 'pending'")
+		})
 		if r.Error != nil {
 			return total, translate(r.Error, "dispatch again")
 		}

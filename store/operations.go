@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"gorm.io/gorm"
+
 	"outpost/models"
 )
 
@@ -60,9 +62,11 @@ const Lease = 8 * time.Second
 // settle it. dispatch is the number of the task that asks, 0 for none. ok is false when there is nothing to do: it is
 // settled, held, or another's until the lease ends. An operation that is not due yet is not claimed: early is when it is.
 func (s *Store) Claim(ctx context.Context, id string, dispatch int) (op models.Operation, ok bool, early time.Time, err error) {
-	r := s.w(ctx).Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`,
+	r := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`,
 		dispatches = CASE WHEN dispatches < ? THEN ? ELSE dispatches END, dispatched_at = coalesce(dispatched_at, `+s.now(0)+`)
 		WHERE id = ? AND (state = 'pending' OR (state = 'running' AND lease_until < `+s.now(0)+`)) AND not_before <= `+s.now(slack)+" RETURNING *", dispatch, dispatch, id).Scan(&op)
+	})
 	if r.Error != nil {
 		return op, false, early, translate(r.Error, "claim")
 	}
@@ -70,7 +74,9 @@ func (s *Store) Claim(ctx context.Context, id string, dispatch int) (op models.O
 		return op, true, early, nil
 	}
 	var due []time.Time
-	if err := s.w(ctx).Model(&models.Operation{}).Where("id = ? AND state = 'pending'", id).Pluck("not_before", &due).Error; err != nil {
+	if err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Model(&models.Operation{}).Where("id = ? AND state = 'pending'", id).Pluck("not_before", &due)
+	}).Error; err != nil {
 		return op, false, early, translate(err, "claim")
 	}
 	if len(due) > 0 {
@@ -85,9 +91,11 @@ const slack = time.Second
 // ClaimDue takes up to n due operations of a class without any queue: the way of working while Redis is away.
 func (s *Store) ClaimDue(ctx context.Context, class string, n int) ([]models.Operation, error) {
 	var ops []models.Operation
-	err := s.w(ctx).Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`
+	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`
 		WHERE id IN (SELECT id FROM operations WHERE class = ? AND not_before <= `+s.now(0)+" AND (state = 'pending' OR (state = 'running' AND lease_until < "+s.now(0)+`))
-		ORDER BY not_before LIMIT ?`+s.dialect.skipLocked+") RETURNING *", class, n).Scan(&ops).Error
+		ORDER BY not_before LIMIT ?`+s.dialect.skipLocked+") RETURNING *", class, n).Scan(&ops)
+	}).Error
 	return ops, translate(err, "claim")
 }
 
@@ -106,7 +114,9 @@ func (s *Store) Renew(ctx context.Context, claims []Claimed) ([]string, error) {
 	var renewed []string
 	for no, ids := range byNo {
 		var got []string
-		err := s.w(ctx).Raw("UPDATE operations SET lease_until = "+s.now(Lease)+" WHERE state = 'running' AND claim_no = ? AND id IN (SELECT value FROM "+s.dialect.list+" AS v) RETURNING id", no, jsonList(ids)).Scan(&got).Error
+		err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+			return db.Raw("UPDATE operations SET lease_until = "+s.now(Lease)+" WHERE state = 'running' AND claim_no = ? AND id IN (SELECT value FROM "+s.dialect.list+" AS v) RETURNING id", no, jsonList(ids)).Scan(&got)
+		}).Error
 		if err != nil {
 			return renewed, translate(err, "renew leases")
 		}
@@ -149,21 +159,27 @@ func (s *Store) RecordFailure(ctx context.Context, c Claimed, reason string, del
 	if owed {
 		dispatched = "NULL"
 	}
-	r := s.w(ctx).Exec("UPDATE operations SET state = 'pending', attempts = attempts + 1, error = ?, not_before = "+s.now(delay)+", lease_until = NULL, dispatched_at = "+dispatched+
-		" WHERE id = ? AND state = 'running' AND claim_no = ?", reason, c.ID, c.ClaimNo)
+	r := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Exec("UPDATE operations SET state = 'pending', attempts = attempts + 1, error = ?, not_before = "+s.now(delay)+", lease_until = NULL, dispatched_at = "+dispatched+
+			" WHERE id = ? AND state = 'running' AND claim_no = ?", reason, c.ID, c.ClaimNo)
+	})
 	return affected(r.RowsAffected, translate(r.Error, "record the failure"), "the claim")
 }
 
 // Fail ends a claimed operation as failed, with the reason in plain words.
 func (s *Store) Fail(ctx context.Context, c Claimed, reason string) error {
-	r := s.w(ctx).Exec("UPDATE operations SET state = 'failed', attempts = attempts + 1, error = ?, finished_at = "+s.now(0)+", lease_until = NULL WHERE id = ? AND state = 'running' AND claim_no = ?",
-		reason, c.ID, c.ClaimNo)
+	r := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Exec("UPDATE operations SET state = 'failed', attempts = attempts + 1, error = ?, finished_at = "+s.now(0)+", lease_until = NULL WHERE id = ? AND state = 'running' AND claim_no = ?",
+			reason, c.ID, c.ClaimNo)
+	})
 	return affected(r.RowsAffected, translate(r.Error, "record the failure"), "the claim")
 }
 
 // GiveBack returns a claim that was not worked on: another worker may have it at once. It owes a new task.
 func (s *Store) GiveBack(ctx context.Context, c Claimed) error {
-	r := s.w(ctx).Exec("UPDATE operations SET state = 'pending', lease_until = NULL, dispatched_at = NULL WHERE id = ? AND state = 'running' AND claim_no = ?", c.ID, c.ClaimNo)
+	r := s.book(ctx, func(db *gorm.DB) *gorm.DB {
+		return db.Exec("UPDATE operations SET state = 'pending', lease_until = NULL, dispatched_at = NULL WHERE id = ? AND state = 'running' AND claim_no = ?", c.ID, c.ClaimNo)
+	})
 	return translate(r.Error, "give back the claim")
 }
 

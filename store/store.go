@@ -24,6 +24,7 @@ type Store struct {
 	dialect     dialect
 	read        *gorm.DB // on SQLite a pool of readers; on Postgres the same as write
 	write       *gorm.DB // on SQLite a single connection: SQLite has one writer
+	light       *gorm.DB // Postgres: commits without waiting for the disk, see book; nil on SQLite
 	clockOffset atomic.Int64
 }
 
@@ -79,7 +80,10 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close ends every connection.
 func (s *Store) Close() error {
-	for _, db := range []*gorm.DB{s.write, s.read} {
+	for _, db := range []*gorm.DB{s.write, s.read, s.light} {
+		if db == nil {
+			continue
+		}
 		if pool, err := db.DB(); err == nil {
 			pool.Close()
 		}
@@ -110,8 +114,28 @@ func (s *Store) Stats() sql.DBStats {
 // r is the reading handle for ctx.
 func (s *Store) r(ctx context.Context) *gorm.DB { return s.read.WithContext(ctx) }
 
-// w is the handle for single-statement bookkeeping writes.
-func (s *Store) w(ctx context.Context) *gorm.DB { return s.write.WithContext(ctx) }
+// book runs one statement of bookkeeping: who has claimed what, what was published. It is committed for every other
+// connection at once, but not awaited on the disk. After a crash of the database's machine it may be as if it had not
+// been; any later durable commit, that of an operation's effect above all, makes it durable too, because the log is
+// written in order.
+func (s *Store) book(ctx context.Context, fn func(db *gorm.DB) *gorm.DB) *gorm.DB {
+	if s.light != nil {
+		return fn(s.light.WithContext(ctx))
+	}
+	var result *gorm.DB
+	err := s.write.WithContext(ctx).Connection(func(db *gorm.DB) error {
+		if err := db.Exec("PRAGMA synchronous = NORMAL").Error; err != nil {
+			return err
+		}
+		defer db.WithContext(context.WithoutCancel(ctx)).Exec("PRAGMA synchronous = FULL")
+		result = fn(db)
+		return nil
+	})
+	if err != nil {
+		return &gorm.DB{Config: s.write.Config, Error: err}
+	}
+	return result
+}
 
 // gormConfig is how GORM is used here: no transactions, hooks or logging of its own accord.
 func gormConfig() *gorm.Config {

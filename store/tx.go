@@ -129,7 +129,7 @@ func (tx *Tx) insertAlone() (done bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	return true, wrap(tx.store.w(tx.ctx).Exec(sql, args...).Error, "insert")
+	return true, wrap(tx.store.write.WithContext(tx.ctx).Exec(sql, args...).Error, "insert")
 }
 
 // insertAdded writes the added rows inside the transaction.
