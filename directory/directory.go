@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,6 +65,7 @@ func (c Caller) audit(now time.Time, targetType, targetID string, status int, de
 		if len(body) > maxAudited {
 			body = body[:maxAudited] + " …"
 		}
+		body = strings.ReplaceAll(strings.ToValidUTF8(body, ""), "\x00", "") // what Postgres takes as text
 		e.Request = &body
 	}
 	return e

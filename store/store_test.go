@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"outpost/internal/testkit"
 	"outpost/internal/testkit/fixture"
 	"outpost/models"
-	"outpost/outbox"
 	"outpost/store"
 )
 
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 func person(w *fixture.World, name, externalID string) *models.User {
 	now := w.Clock.Now()
 	u := &models.User{
-		ID: outbox.ID(), WorkspaceID: w.Workspace.ID, ConnectionID: w.Connection.ID, UserName: name, UserNameKey: strings.ToLower(name), Email: name, EmailKey: strings.ToLower(name),
+		ID: uuid.Must(uuid.NewV7()).String(), WorkspaceID: w.Workspace.ID, ConnectionID: w.Connection.ID, UserName: name, UserNameKey: strings.ToLower(name), Email: name, EmailKey: strings.ToLower(name),
 		EmailCount: 1, DisplayName: name, Active: true, Linked: true, Version: 1, Period: 1, Resource: `{"userName":"` + name + `","emails":[{"value":"` + name + `","type":"work"}]}`, CreatedAt: now, UpdatedAt: now,
 	}
 	if externalID != "" {
@@ -320,7 +321,7 @@ func TestCompareFindsEveryKindOfDifference(t *testing.T) {
 		}
 		// A person and a group that no operation has been written for.
 		lost, now := person(w, "lost@acme.test", ""), w.Clock.Now()
-		group := &models.Group{ID: outbox.ID(), WorkspaceID: w.Workspace.ID, ConnectionID: w.Connection.ID, DisplayName: "Lost", NameKey: "lost", Version: 1, CreatedAt: now, UpdatedAt: now}
+		group := &models.Group{ID: uuid.Must(uuid.NewV7()).String(), WorkspaceID: w.Workspace.ID, ConnectionID: w.Connection.ID, DisplayName: "Lost", NameKey: "lost", Version: 1, CreatedAt: now, UpdatedAt: now}
 		if err := add(w, lost, group); err != nil {
 			t.Fatal(err)
 		}

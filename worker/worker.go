@@ -113,7 +113,8 @@ func (w *Worker) serve(ctx context.Context, pool chan struct{}, t jobs.Task) err
 	op, ok, early, err := w.Store.Claim(ctx, t.OperationID, t.Dispatch)
 	switch {
 	case err != nil:
-		return &jobs.RetryError{Delay: 2 * time.Second, Err: err}
+		w.Log.Warn("claim", "operation_id", t.OperationID, "error", err)
+		return &jobs.RetryError{Delay: 2 * time.Second, Err: errNotRecorded}
 	case ok:
 		return w.run(ctx, op, false)
 	case !early.IsZero():
@@ -241,7 +242,7 @@ func (w *Worker) failed(ctx context.Context, log *slog.Logger, op models.Operati
 	if permanent(cause) || op.Attempts+1 >= policy.Attempts {
 		if err := w.Store.Fail(ctx, c, reason); err != nil {
 			log.Warn("operation failed, and that could not be recorded", "cause", cause, "error", err)
-			return &jobs.RetryError{Delay: time.Second, Err: cause}
+			return &jobs.RetryError{Delay: time.Second, Err: errNotRecorded}
 		}
 		log.Warn("operation failed for good", "error", cause)
 		return &jobs.StopError{Err: errors.New(string(op.Kind) + " failed")}
@@ -249,7 +250,7 @@ func (w *Worker) failed(ctx context.Context, log *slog.Logger, op models.Operati
 	delay := policy.Delay(op.Attempts + 1)
 	if err := w.Store.RecordFailure(ctx, c, reason, delay, owed); err != nil {
 		log.Warn("attempt failed, and that could not be recorded", "cause", cause, "error", err)
-		return &jobs.RetryError{Delay: time.Second, Err: errors.New("not recorded")}
+		return &jobs.RetryError{Delay: time.Second, Err: errNotRecorded}
 	}
 	log.Warn("attempt failed", "error", cause, "again_in", delay.String())
 	return &jobs.RetryError{Delay: delay, Err: errors.New(string(op.Kind) + " will be tried again")}
@@ -322,5 +323,9 @@ func (w *Worker) renew(ctx context.Context) {
 		w.mu.Unlock()
 	}
 }
+
+// errNotRecorded is what Redis gets to see of a failure that the database could not take: no error's own words, which
+// may name people.
+var errNotRecorded = errors.New("the database is away: see the log of the worker")
 
 var errLost = &models.Error{Code: models.Stale, Detail: "the claim was lost"}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"strings"
+
+	"outpost/directory"
+	"outpost/models"
+)
+
+// maxToken bounds what is looked at as a token; ours have 90 characters.
+const maxToken = 256
+
+// unknown says nothing about what is wrong: a missing token, a wrong one and one of another connection get one answer.
+var unknown = &models.Error{Code: models.Unknown, Detail: "no bearer token"}
+
+// authenticate finds out who asks, by the connection in the path and the token in the header.
+func (s *server) authenticate(r *request) error {
+	token, ok := bearerToken(r.Request.Header["Authorization"])
+	if !ok {
+		return unknown
+	}
+	access, err := s.directory.Authenticate(r.ctx, r.Param("connection"), token)
+	r.access = access // with a models.Denied, too: it is somebody we know
+	if access.ConnectionID != "" && changes(r.Request.Method) {
+		r.caller = directory.Caller{
+			WorkspaceID: access.WorkspaceID, ConnectionID: access.ConnectionID, Actor: "token …" + access.LastFour, IP: r.ClientIP(),
+			Method: r.Request.Method, RequestID: r.id, ProviderRequestID: providerRequestID(r.Request.Header),
+		}
+	} else {
+		r.caller = directory.Caller{WorkspaceID: access.WorkspaceID, ConnectionID: access.ConnectionID}
+	}
+	return err
+}
+
+// bearerToken takes the token out of the one Authorization header: `Bearer T` with the scheme in any case, or T alone,
+// as an Okta app in header mode sends what the admin typed.
+func bearerToken(headers []string) (string, bool) {
+	if len(headers) != 1 {
+		return "", false
+	}
+	token := strings.TrimSpace(headers[0])
+	if scheme, rest, found := strings.Cut(token, " "); found && strings.EqualFold(scheme, "Bearer") {
+		token = strings.TrimLeft(rest, " ")
+	}
+	if token == "" || len(token) > maxToken {
+		return "", false
+	}
+	for i := range len(token) {
+		if token[i] <= ' ' || token[i] > '~' {
+			return "", false
+		}
+	}
+	return token, true
+}
+
+// providerHeaders carry the provider's own id of a request, the most telling first.
+var providerHeaders = [...]string{"X-Okta-Request-Id", "X-Request-Id", "Client-Request-Id", "X-Ms-Client-Request-Id"}
+
+// providerRequestID is the provider's own id of the request: 128 printable ASCII characters at most.
+func providerRequestID(header map[string][]string) string {
+	for _, name := range providerHeaders {
+		values := header[name]
+		if len(values) == 0 || values[0] == "" {
+			continue
+		}
+		id := strings.Map(func(c rune) rune {
+			if c <= ' ' || c > '~' {
+				return -1
+			}
+			return c
+		}, values[0][:min(len(values[0]), 1024)])
+		if id = id[:min(len(id), 128)]; id != "" {
+			return id
+		}
+	}
+	return ""
+}

@@ -1,0 +1,136 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"outpost/directory"
+	"outpost/outbox"
+	"outpost/scim"
+)
+
+// handler answers a request, or returns why it cannot: fail answers then.
+type handler func(*request) error
+
+// request is one request on its way through the API.
+type request struct {
+	*gin.Context
+	ctx    context.Context // ends with the client, or with Limits.RequestTimeout
+	route  route
+	id     string // ours: X-Request-Id
+	caller directory.Caller
+	access directory.Access // empty until the token was found good
+	query  query
+	body   *kept  // the beginning of the body, while it is read
+	leave  func() // ends the request's turn; nil before it has one
+}
+
+// serve makes Gin's handler for a route: request id, deadline, log line and recovery for all of them; token, turn and
+// query for those that need a token.
+func (s *server) serve(rt route) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		began := time.Now()
+		r := &request{Context: c, route: rt, id: outbox.ID()}
+		header := c.Writer.Header()
+		header["X-Request-Id"] = []string{r.id}
+		header["Cache-Control"] = noStore
+		ctx, cancel := context.WithTimeout(c.Request.Context(), s.limits.RequestTimeout)
+		r.ctx = ctx
+		defer cancel()
+		defer s.logRequest(r, began)
+		defer r.end()
+		defer s.recover(r)
+		if err := s.answer(r); err != nil {
+			s.fail(r, err)
+		}
+	}
+}
+
+func (s *server) answer(r *request) (err error) {
+	if r.route.rule == public {
+		return r.route.handle(r)
+	}
+	denied := s.authenticate(r)
+	if r.access.ConnectionID == "" {
+		return denied
+	}
+	// Who is known but denied waits for a turn as well: the refusal is recorded, and that costs.
+	if r.leave, err = s.gates.enter(r.ctx, r.access.ConnectionID); err != nil {
+		return err
+	}
+	if denied != nil {
+		return denied
+	}
+	if r.query, err = parseQuery(r.Request.URL.RawQuery); err != nil {
+		return err
+	}
+	return r.route.handle(r)
+}
+
+// end gives the request's turn to the next.
+func (r *request) end() {
+	if r.leave != nil {
+		r.leave()
+	}
+}
+
+// baseURL is the SCIM base URL that the request came to.
+func (s *server) baseURL(r *request) string { return s.base + r.access.ConnectionID }
+
+var (
+	noStore   = []string{"no-store"}
+	scimJSON  = []string{"application/scim+json; charset=utf-8"}
+	plainJSON = []string{"application/json; charset=utf-8"}
+)
+
+// send answers with body. The header maps share their values: nothing changes a value in place.
+func (r *request) send(status int, contentType []string, body []byte) {
+	header := r.Writer.Header()
+	header["Content-Type"] = contentType
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	r.Writer.WriteHeader(status)
+	if r.Request.Method != http.MethodHead {
+		_, _ = r.Writer.Write(body) // an error means that the client has left
+	}
+}
+
+// buffers are reused for answers. A list of large groups is not kept.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const keepBuffer = 256 << 10
+
+// render builds a SCIM answer in a pooled buffer and sends it.
+func (r *request) render(status int, build func(dst []byte) []byte) {
+	buffer := buffers.Get().(*[]byte)
+	*buffer = build((*buffer)[:0])
+	r.send(status, scimJSON, *buffer)
+	release(buffer)
+}
+
+func release(buffer *[]byte) {
+	if cap(*buffer) <= keepBuffer {
+		buffers.Put(buffer)
+	}
+}
+
+// renderList sends one page of a list; resource appends its i-th resource.
+func (r *request) renderList(total int, page scim.Page, n int, resource func(dst []byte, i int) []byte) {
+	buffer := buffers.Get().(*[]byte)
+	all, ends := (*buffer)[:0], make([]int, n)
+	for i := range n {
+		all = resource(all, i)
+		ends[i] = len(all)
+	}
+	parts, from := make([][]byte, n), 0
+	for i, end := range ends {
+		parts[i], from = all[from:end], end
+	}
+	r.render(http.StatusOK, func(dst []byte) []byte { return scim.AppendList(dst, total, page.StartIndex, parts) })
+	*buffer = all
+	release(buffer)
+}
