@@ -30,8 +30,11 @@ type dialect struct {
 	name string
 	// now is the expression for the database's clock plus d.
 	now func(d time.Duration) string
-	// list is a table expression with one column, value, from one JSON array parameter.
-	list string
+	// list turns ids, which are UUIDs, into the one parameter of in and notIn, however many there are: few shapes of statement, and a plan
+	// that does not depend on how large a table was believed to be.
+	list  func(ids []string) string
+	in    string
+	notIn func(column string) string
 	// forUpdate and skipLocked end a SELECT that locks; SQLite has one writer and needs neither.
 	forUpdate, skipLocked string
 	// oneStatement says that several INSERTs may share a statement (data-modifying WITH).
@@ -50,7 +53,11 @@ var postgresDialect = dialect{
 		}
 		return fmt.Sprintf("(clock_timestamp() + interval '%d microseconds')", d.Microseconds())
 	},
-	list:         "(SELECT value::uuid AS value FROM json_array_elements_text(?::json))",
+	list: func(ids []string) string { return "{" + strings.Join(ids, ",") + "}" },
+	in:   "= ANY(CAST(? AS uuid[]))",
+	notIn: func(column string) string {
+		return "NOT EXISTS (SELECT 1 FROM unnest(CAST(? AS uuid[])) AS v WHERE v = " + column + ")"
+	},
 	forUpdate:    " FOR UPDATE",
 	skipLocked:   " FOR UPDATE SKIP LOCKED",
 	oneStatement: true,
@@ -65,7 +72,14 @@ var sqliteDialect = dialect{
 	now: func(d time.Duration) string {
 		return "'" + time.Now().UTC().Add(d).Format(sqliteTime) + "'"
 	},
-	list:        "(SELECT value FROM json_each(?))",
+	list: func(ids []string) string {
+		if len(ids) == 0 {
+			return "[]"
+		}
+		return `["` + strings.Join(ids, `","`) + `"]`
+	},
+	in:          "IN (SELECT value FROM json_each(?))",
+	notIn:       func(column string) string { return column + " NOT IN (SELECT value FROM json_each(?))" },
 	email:       "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ?)",
 	emailOfType: "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ? AND lower(e.value->>'type') = ?)",
 }
@@ -148,10 +162,10 @@ const (
 )
 
 var sqliteUnique = map[string]string{
-	"directory_users.connection_id, directory_users.user_name_key": UniqueUserName,
-	"directory_users.connection_id, directory_users.external_id":   UniqueExternalID,
-	"directory_groups.connection_id, directory_groups.name_key":    UniqueGroupName,
-	"members.workspace_id, members.email_key":                      UniqueEmail,
+	"directory_users.user_name_key, directory_users.connection_id": UniqueUserName,
+	"directory_users.external_id, directory_users.connection_id":   UniqueExternalID,
+	"directory_groups.name_key, directory_groups.connection_id":    UniqueGroupName,
+	"members.email_key, members.workspace_id":                      UniqueEmail,
 	"workspaces.slug": UniqueSlug,
 }
 

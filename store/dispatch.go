@@ -45,8 +45,8 @@ func (s *Store) MarkPublished(ctx context.Context, tasks []Published) error {
 	}
 	for k, ids := range groups {
 		err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
-			return db.Exec("UPDATE operations SET dispatched_at = "+s.now(0)+", dispatches = ?, queue = ?, lease_until = NULL WHERE state = 'pending' AND dispatched_at IS NULL AND dispatches = ? AND id IN (SELECT value FROM "+s.dialect.list+" AS v)",
-				k.dispatch, k.queue, k.dispatch-1, jsonList(ids))
+			return db.Exec("UPDATE operations SET dispatched_at = "+s.now(0)+", dispatches = ?, queue = ?, lease_until = NULL WHERE state = 'pending' AND dispatched_at IS NULL AND dispatches = ? AND id "+s.dialect.in,
+				k.dispatch, k.queue, k.dispatch-1, s.dialect.list(ids))
 		}).Error
 		if err != nil {
 			return translate(err, "mark published")
@@ -125,7 +125,7 @@ func (s *Store) OweAll(ctx context.Context) (int64, error) {
 // NotFailed tells which of the operations are not failed (any more), the unknown included.
 func (s *Store) NotFailed(ctx context.Context, ids []string) ([]string, error) {
 	var failed []string
-	if err := s.r(ctx).Raw("SELECT id FROM operations WHERE state = 'failed' AND id IN (SELECT value FROM "+s.dialect.list+" AS v)", jsonList(ids)).Scan(&failed).Error; err != nil {
+	if err := s.r(ctx).Raw("SELECT id FROM operations WHERE state = 'failed' AND id "+s.dialect.in, s.dialect.list(ids)).Scan(&failed).Error; err != nil {
 		return nil, translate(err, "operations")
 	}
 	still := map[string]bool{}

@@ -32,7 +32,7 @@ type GroupMember struct {
 func (s *Store) GroupMembers(ctx context.Context, groupIDs ...string) ([]GroupMember, error) {
 	var ms []GroupMember
 	err := s.r(ctx).Raw(`SELECT m.group_id, u.id AS user_id, u.user_name FROM memberships m JOIN directory_users u ON u.id = m.user_id
-		WHERE m.group_id IN (SELECT value FROM `+s.dialect.list+` AS v) AND NOT m.removed AND u.removed_at IS NULL ORDER BY m.group_id, u.id`, jsonList(groupIDs)).Scan(&ms).Error
+		WHERE m.group_id `+s.dialect.in+` AND NOT m.removed AND u.removed_at IS NULL ORDER BY m.group_id, u.id`, s.dialect.list(groupIDs)).Scan(&ms).Error
 	return ms, translate(err, "members")
 }
 
@@ -47,7 +47,7 @@ type UserGroup struct {
 func (s *Store) UserGroups(ctx context.Context, userIDs ...string) ([]UserGroup, error) {
 	var gs []UserGroup
 	err := s.r(ctx).Raw(`SELECT m.user_id, g.id AS group_id, g.display_name FROM memberships m JOIN directory_groups g ON g.id = m.group_id
-		WHERE m.user_id IN (SELECT value FROM `+s.dialect.list+` AS v) AND NOT m.removed AND g.removed_at IS NULL ORDER BY m.user_id, g.id`, jsonList(userIDs)).Scan(&gs).Error
+		WHERE m.user_id `+s.dialect.in+` AND NOT m.removed AND g.removed_at IS NULL ORDER BY m.user_id, g.id`, s.dialect.list(userIDs)).Scan(&gs).Error
 	return gs, translate(err, "groups")
 }
 
@@ -95,9 +95,9 @@ func (tx *Tx) AddMemberships(g models.Group, version int64, userIDs []string) (i
 	}
 	return tx.exec("add members", `INSERT INTO memberships (group_id, user_id, version, removed)
 		SELECT g.id, u.id, CAST(? AS bigint), false FROM directory_users u JOIN directory_groups g ON g.id = ?
-		WHERE u.id IN (SELECT value FROM `+tx.store.dialect.list+` AS v) AND u.connection_id = g.connection_id AND u.removed_at IS NULL
+		WHERE u.id `+tx.store.dialect.in+` AND u.connection_id = g.connection_id AND u.removed_at IS NULL
 		ON CONFLICT (group_id, user_id) DO UPDATE SET version = excluded.version, removed = false WHERE memberships.removed`,
-		version, g.ID, jsonList(userIDs))
+		version, g.ID, tx.store.dialect.list(userIDs))
 }
 
 // RemoveMemberships takes people out of the group, as of version. It tells how many were in it.
@@ -106,7 +106,7 @@ func (tx *Tx) RemoveMemberships(groupID string, version int64, userIDs []string)
 		return 0, nil
 	}
 	return tx.exec("remove members", `UPDATE memberships SET removed = true, version = ? WHERE group_id = ? AND NOT removed
-		AND user_id IN (SELECT value FROM `+tx.store.dialect.list+` AS v)`, version, groupID, jsonList(userIDs))
+		AND user_id `+tx.store.dialect.in, version, groupID, tx.store.dialect.list(userIDs))
 }
 
 // KeepMemberships takes everybody out of the group but userIDs, as of version. It tells how many were taken out.
@@ -115,7 +115,7 @@ func (tx *Tx) KeepMemberships(groupID string, version int64, userIDs []string) (
 		userIDs = []string{}
 	}
 	return tx.exec("remove members", `UPDATE memberships SET removed = true, version = ? WHERE group_id = ? AND NOT removed
-		AND user_id NOT IN (SELECT value FROM `+tx.store.dialect.list+` AS v)`, version, groupID, jsonList(userIDs))
+		AND `+tx.store.dialect.notIn("user_id"), version, groupID, tx.store.dialect.list(userIDs))
 }
 
 // LeaveGroups forgets every membership of a person: the deleted are in no group.

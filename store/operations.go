@@ -115,7 +115,7 @@ func (s *Store) Renew(ctx context.Context, claims []Claimed) ([]string, error) {
 	for no, ids := range byNo {
 		var got []string
 		err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
-			return db.Raw("UPDATE operations SET lease_until = "+s.now(Lease)+" WHERE state = 'running' AND claim_no = ? AND id IN (SELECT value FROM "+s.dialect.list+" AS v) RETURNING id", no, jsonList(ids)).Scan(&got)
+			return db.Raw("UPDATE operations SET lease_until = "+s.now(Lease)+" WHERE state = 'running' AND claim_no = ? AND id "+s.dialect.in+" RETURNING id", no, s.dialect.list(ids)).Scan(&got)
 		}).Error
 		if err != nil {
 			return renewed, translate(err, "renew leases")

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -13,27 +12,29 @@ import (
 // reaches SQL as text.
 type Where struct {
 	make func(d dialect) (string, []any)
+	// few says that hardly any row meets the condition, and that an index finds them.
+	few bool
 }
 
-func where(sql string, args ...any) Where {
-	return Where{func(dialect) (string, []any) { return sql, args }}
+func where(few bool, sql string, args ...any) Where {
+	return Where{func(dialect) (string, []any) { return sql, args }, few}
 }
 
 // The conditions that lists can be narrowed by. Keys are folded.
-func IDIs(id string) Where            { return where("id = ?", id) }
-func UserNameIs(key string) Where     { return where("user_name_key = ?", key) }
-func GroupNameIs(key string) Where    { return where("name_key = ?", key) }
-func ExternalIDIs(id string) Where    { return where("external_id = ?", id) }
-func ActiveIs(active bool) Where      { return where("active = ?", active) }
-func DisplayNameIs(name string) Where { return where("lower(display_name) = lower(?)", name) }
+func IDIs(id string) Where            { return where(true, "id = ?", id) }
+func UserNameIs(key string) Where     { return where(true, "user_name_key = ?", key) }
+func GroupNameIs(key string) Where    { return where(true, "name_key = ?", key) }
+func ExternalIDIs(id string) Where    { return where(true, "external_id = ?", id) }
+func ActiveIs(active bool) Where      { return where(false, "active = ?", active) }
+func DisplayNameIs(name string) Where { return where(false, "lower(display_name) = lower(?)", name) }
 
 // Nothing is the condition that no row meets.
-func Nothing() Where { return where("1 = 0") }
+func Nothing() Where { return where(true, "1 = 0") }
 
 // EmailIs matches people with the e-mail address, whose key is folded; kind "" matches an address of any type.
 // An index finds the address a member is reached at; only people with several are searched in their resource.
 func EmailIs(key, kind string) Where {
-	return Where{func(d dialect) (string, []any) {
+	return Where{few: true, make: func(d dialect) (string, []any) {
 		if kind == "" {
 			return "((email_key = ? OR email_count > 1) AND " + d.email + ")", []any{key, strings.ToLower(key)}
 		}
@@ -43,12 +44,16 @@ func EmailIs(key, kind string) Where {
 
 // HasMember matches groups with the person among their members.
 func HasMember(userID string) Where {
-	return where("EXISTS (SELECT 1 FROM memberships m WHERE m.group_id = directory_groups.id AND m.user_id = ? AND NOT m.removed)", userID)
+	return where(false, "EXISTS (SELECT 1 FROM memberships m WHERE m.group_id = directory_groups.id AND m.user_id = ? AND NOT m.removed)", userID)
 }
 
 // All matches what meets every one of ws.
 func All(ws ...Where) Where {
-	return Where{func(d dialect) (string, []any) {
+	few := false
+	for _, w := range ws {
+		few = few || w.few
+	}
+	return Where{few: few, make: func(d dialect) (string, []any) {
 		sql, args := make([]string, len(ws)), []any{}
 		for i, w := range ws {
 			s, a := w.make(d)
@@ -62,6 +67,9 @@ func All(ws ...Where) Where {
 // living is the condition for one connection's rows that SCIM shows, narrowed by w.
 func (s *Store) living(connectionID string, w *Where) (string, []any) {
 	sql, args := "connection_id = ? AND removed_at IS NULL", []any{connectionID}
+	if w == nil || !w.few {
+		sql += " AND version >= 0" // the list's index
+	}
 	if w != nil {
 		more, moreArgs := w.make(s.dialect)
 		sql, args = sql+" AND "+more, append(args, moreArgs...)
@@ -88,7 +96,12 @@ func (s *Store) Users(ctx context.Context, connectionID string, w *Where, offset
 func (s *Store) page(ctx context.Context, dest any, table, connectionID string, w *Where, offset, limit int, got func() int) (int, error) {
 	sql, args := s.living(connectionID, w)
 	if limit > 0 {
-		err := s.r(ctx).Raw("SELECT * FROM "+table+" WHERE "+sql+" ORDER BY id LIMIT ? OFFSET ?", append(append([]any{}, args...), limit, offset)...).Scan(dest).Error
+		from := "SELECT * FROM " + table + " WHERE " + sql
+		if w != nil && w.few {
+			// Left alone, the planner walks the list in its order until it has met the few: all of it.
+			from = "WITH found AS MATERIALIZED (" + from + ") SELECT * FROM found"
+		}
+		err := s.r(ctx).Raw(from+" ORDER BY id LIMIT ? OFFSET ?", append(append([]any{}, args...), limit, offset)...).Scan(dest).Error
 		if err != nil {
 			return 0, translate(err, table)
 		}
@@ -174,15 +187,6 @@ func (tx *Tx) UnmirroredMembers(workspaceID, connectionID string) ([]models.Memb
 	return ms, err
 }
 
-// jsonList is ids as the one parameter of dialect.list.
-func jsonList(ids []string) string {
-	b, err := json.Marshal(ids)
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	return string(b)
-}
-
 // ResolvedMember is a value that a group named, and the person it stands for.
 type ResolvedMember struct{ Value, UserID string }
 
@@ -202,7 +206,7 @@ func (tx *Tx) ResolveByID(connectionID string, ids []string) ([]string, error) {
 		return nil, nil
 	}
 	var out []string
-	_, err := tx.query(&out, "members", "SELECT id FROM directory_users WHERE connection_id = ? AND removed_at IS NULL AND id IN (SELECT value FROM "+tx.store.dialect.list+" AS v)", connectionID, jsonList(ids))
+	_, err := tx.query(&out, "members", "SELECT id FROM directory_users WHERE connection_id = ? AND removed_at IS NULL AND id "+tx.store.dialect.in, connectionID, tx.store.dialect.list(ids))
 	return out, err
 }
 
