@@ -1,4 +1,4 @@
-.PHONY: help dev test check lint build fuzz clean
+.PHONY: help dev test check lint build bench fuzz clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
@@ -18,6 +18,9 @@ lint: ## gofmt, go vet, staticcheck
 
 build: ## build the static program bin/outpost
 	CGO_ENABLED=0 go build -trimpath -tags timetzdata -o bin/outpost ./cmd/outpost
+
+bench: ## measure the speed beside a bare server (sizes: see trials/bench/doc.go)
+	go test -tags bench -count=1 -run '^$$|TestBench' -v -timeout 30m ./trials/bench
 
 fuzz: ## run every fuzz target, FUZZTIME=30s each
 	@scripts/fuzz

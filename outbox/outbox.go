@@ -122,10 +122,11 @@ const publishers = 8
 // Run publishes what is offered, until ctx ends; then it publishes what is left, for up to two seconds.
 func (o *Outbox) Run(ctx context.Context) {
 	if o.queue == nil {
-		<-ctx.Done()
+		o.keepStatistics(ctx)
 		return
 	}
 	var enqueuing, rest sync.WaitGroup
+	rest.Go(func() { o.keepStatistics(ctx) })
 	rest.Go(func() { o.mark() })
 	rest.Go(func() { o.watchBacklogs(ctx) })
 	for range publishers {
@@ -197,6 +198,22 @@ func (o *Outbox) mark() {
 			}
 		case <-tick.C:
 			flush()
+		}
+	}
+}
+
+// keepStatistics keeps the database's plans fit for what a bulk run has made of its tables, until ctx ends.
+func (o *Outbox) keepStatistics(ctx context.Context) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := o.store.KeepStatistics(ctx); err != nil && ctx.Err() == nil {
+			o.log.Debug("statistics", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
 	}
 }

@@ -16,7 +16,7 @@ type MemberRow struct {
 // Members lists the members of a workspace with their teams, newest first.
 func (s *Store) Members(ctx context.Context, workspaceID string) ([]MemberRow, error) {
 	var ms []models.Member
-	if err := s.r(ctx).Where("workspace_id = ? AND period >= 0", workspaceID).Order("id DESC").Find(&ms).Error; err != nil {
+	if err := s.r(ctx).Where("workspace_id = ?", workspaceID).Order("id DESC").Find(&ms).Error; err != nil {
 		return nil, translate(err, "members")
 	}
 	var pairs []struct{ MemberID, Name string }

@@ -67,9 +67,6 @@ func All(ws ...Where) Where {
 // living is the condition for one connection's rows that SCIM shows, narrowed by w.
 func (s *Store) living(connectionID string, w *Where) (string, []any) {
 	sql, args := "connection_id = ? AND removed_at IS NULL", []any{connectionID}
-	if w == nil || !w.few {
-		sql += " AND version >= 0" // the list's index
-	}
 	if w != nil {
 		more, moreArgs := w.make(s.dialect)
 		sql, args = sql+" AND "+more, append(args, moreArgs...)

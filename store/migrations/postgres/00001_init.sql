@@ -1,7 +1,4 @@
 -- +goose Up
--- Each index answers one question. Those that begin with a tenant's column, which lists need, carry a condition that only
--- lists ask for (period >= 0, version >= 0): Postgres would otherwise use them for look-ups, because a plan made while a
--- table is new takes every column for selective, and is kept while the table fills.
 CREATE TABLE workspaces (
     id         uuid PRIMARY KEY,
     slug       text NOT NULL UNIQUE,
@@ -51,7 +48,7 @@ CREATE TABLE members (
 );
 CREATE UNIQUE INDEX members_email ON members (email_key, workspace_id) WHERE email_key <> '';
 CREATE UNIQUE INDEX members_directory_user ON members (directory_user_id) WHERE directory_user_id IS NOT NULL;
-CREATE INDEX members_list ON members (workspace_id, id) WHERE period >= 0;
+CREATE INDEX members_list ON members (workspace_id, id);
 CREATE INDEX members_owners ON members (workspace_id) WHERE role = 'owner' AND status = 'active';
 
 -- Desired state: people. external_id and user_name_key are unique among the living.
@@ -81,7 +78,7 @@ CREATE TABLE directory_users (
 );
 CREATE UNIQUE INDEX directory_users_user_name ON directory_users (user_name_key, connection_id) WHERE removed_at IS NULL;
 CREATE UNIQUE INDEX directory_users_external_id ON directory_users (external_id, connection_id) WHERE removed_at IS NULL AND external_id IS NOT NULL;
-CREATE INDEX directory_users_list ON directory_users (connection_id, id) WHERE removed_at IS NULL AND version >= 0;
+CREATE INDEX directory_users_list ON directory_users (connection_id, id) WHERE removed_at IS NULL;
 CREATE INDEX directory_users_email ON directory_users (email_key, connection_id) WHERE removed_at IS NULL;
 CREATE INDEX directory_users_emails ON directory_users (connection_id) WHERE email_count > 1 AND removed_at IS NULL;
 CREATE INDEX directory_users_mirror_of ON directory_users (mirror_of) WHERE mirror_of IS NOT NULL;
@@ -100,7 +97,7 @@ CREATE TABLE directory_groups (
     FOREIGN KEY (workspace_id, connection_id) REFERENCES connections (workspace_id, id)
 );
 CREATE UNIQUE INDEX directory_groups_name ON directory_groups (name_key, connection_id) WHERE removed_at IS NULL;
-CREATE INDEX directory_groups_list ON directory_groups (connection_id, id) WHERE removed_at IS NULL AND version >= 0;
+CREATE INDEX directory_groups_list ON directory_groups (connection_id, id) WHERE removed_at IS NULL;
 CREATE INDEX directory_groups_external_id ON directory_groups (external_id, connection_id) WHERE removed_at IS NULL AND external_id <> '';
 
 -- version is the group's version at which the row last changed; a removed row is a tombstone until it is applied.
