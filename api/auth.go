@@ -19,15 +19,22 @@ func (s *server) authenticate(r *request) error {
 	if !ok {
 		return unknown
 	}
-	access, err := s.directory.Authenticate(r.ctx, r.Param("connection"), token)
+	access, ok := directory.Access{}, false
+	if r.route.rule == admitted {
+		access, ok = s.directory.Admit(r.Param("connection"), token)
+	}
+	var err error
+	if !ok {
+		access, err = s.directory.Authenticate(r.ctx, r.Param("connection"), token)
+	}
 	r.access = access // with a models.Denied, too: it is somebody we know
 	if access.ConnectionID != "" && changes(r.Request.Method) {
 		r.caller = directory.Caller{
-			WorkspaceID: access.WorkspaceID, ConnectionID: access.ConnectionID, Actor: "token …" + access.LastFour, IP: r.ClientIP(),
+			Access: access, WorkspaceID: access.WorkspaceID, ConnectionID: access.ConnectionID, Actor: "token …" + access.LastFour, IP: r.ClientIP(),
 			Method: r.Request.Method, RequestID: r.id, ProviderRequestID: providerRequestID(r.Request.Header),
 		}
 	} else {
-		r.caller = directory.Caller{WorkspaceID: access.WorkspaceID, ConnectionID: access.ConnectionID}
+		r.caller = directory.Caller{Access: access, WorkspaceID: access.WorkspaceID, ConnectionID: access.ConnectionID}
 	}
 	return err
 }

@@ -12,8 +12,9 @@ import (
 type rule uint8
 
 const (
-	bearer rule = iota // whoever holds a living token of the connection in the path
-	public             // everybody
+	bearer   rule = iota // whoever holds a living token of the connection in the path
+	admitted             // the same, checked in the statement that does the work: what a bulk assignment is made of
+	public               // everybody
 )
 
 // route is one line of the list. Each is served with and without a slash at its end, and each GET also as HEAD.
@@ -33,8 +34,8 @@ const connection = "/scim/v2/:connection"
 func (s *server) routes() []route {
 	user, group := s.limits.UserBody, s.limits.GroupBody
 	return []route{
-		{"GET", connection + "/Users", bearer, models.ResourceUser, user, s.listUsers},
-		{"POST", connection + "/Users", bearer, models.ResourceUser, user, s.createUser},
+		{"GET", connection + "/Users", admitted, models.ResourceUser, user, s.listUsers},
+		{"POST", connection + "/Users", admitted, models.ResourceUser, user, s.createUser},
 		{"GET", connection + "/Users/:id", bearer, models.ResourceUser, user, s.getUser},
 		{"PUT", connection + "/Users/:id", bearer, models.ResourceUser, user, s.replaceUser},
 		{"PATCH", connection + "/Users/:id", bearer, models.ResourceUser, user, s.patchUser},

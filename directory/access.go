@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"hash/crc32"
 	"strings"
 	"time"
@@ -47,25 +48,90 @@ type Access struct {
 	Provider     models.Provider
 	TokenID      string
 	LastFour     string // of the token, for people
+
+	door  store.Door // what has to be checked yet; zero when it has been
+	token string     // to check again with
 }
 
 // unknown is one and the same for a connection that does not exist, one of somebody else, and a wrong token.
 var unknown = &models.Error{Code: models.Unknown, Detail: "the bearer token is missing, wrong or no longer valid: copy the current token from Settings > Security > Directory Sync into your identity provider"}
 
 // Authenticate checks a bearer token for a connection. Its errors are models.Unknown for anybody without a living
-// token, and models.Denied, with what to do, for a plan without Directory Sync or a connection that is paused; the
-// latter come with the Access, so that the refusal can be recorded.
+// token, and models.Denied, with what to do, for a plan without Directory Sync or a connection that is paused; then the
+// Access tells who was denied.
 func (d *Directory) Authenticate(ctx context.Context, connectionID, token string) (Access, error) {
 	if !IsID(connectionID) || !strings.HasPrefix(token, tokenPrefix) {
 		return Access{}, unknown
 	}
-	a, err := d.store.Access(ctx, connectionID)
+	known, ok := d.known(connectionID)
+	if ok {
+		stamp, err := d.store.Stamp(ctx, connectionID)
+		if err != nil {
+			return Access{}, err
+		}
+		ok = stamp == known.Connection.Stamp
+	}
+	if ok {
+		// A token that is not among those known may be newer than they are.
+		if access, err := d.judge(known, token); !models.Is(err, models.Unknown) {
+			return access, err
+		}
+	}
+	fresh, err := d.store.Access(ctx, connectionID)
 	if isNotFound(err) {
 		return Access{}, unknown
 	}
 	if err != nil {
 		return Access{}, err
 	}
+	d.mu.Lock()
+	if len(d.doors) >= maxKnown {
+		clear(d.doors)
+	}
+	d.doors[connectionID] = fresh
+	d.mu.Unlock()
+	return d.judge(fresh, token)
+}
+
+// Admit is Authenticate from memory, for the requests of a bulk assignment: CreateUser and Users check the Access it gives
+// in the statement that does their work, so that whatever ends access still comes first. ok is false where memory does
+// not say yes.
+func (d *Directory) Admit(connectionID, token string) (access Access, ok bool) {
+	known, ok := d.known(connectionID)
+	if !ok {
+		return access, false
+	}
+	access, err := d.judge(known, token)
+	access.door, access.token = store.Door{ConnectionID: connectionID, Stamp: known.Connection.Stamp}, token
+	return access, err == nil
+}
+
+// admitted runs a piece of work through the caller's door. Where that has closed, the token is checked anew: if it is
+// still good the work is done, else the caller learns what has become of it.
+func (d *Directory) admitted(ctx context.Context, c Caller, work func(door store.Door) error) error {
+	err := work(c.Access.door)
+	if !errors.Is(err, store.ErrDoor) {
+		return err
+	}
+	if _, err := d.Authenticate(ctx, c.ConnectionID, c.Access.token); err != nil {
+		return err
+	}
+	return work(store.Door{})
+}
+
+// maxKnown bounds the connections kept in memory.
+const maxKnown = 10_000
+
+// known is what was last read about a connection's access.
+func (d *Directory) known(connectionID string) (store.Access, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a, ok := d.doors[connectionID]
+	return a, ok
+}
+
+// judge decides about a token by what is known of its connection.
+func (d *Directory) judge(a store.Access, token string) (Access, error) {
 	now := d.now()
 	hash := sha256.Sum256([]byte(token))
 	var match *models.Token
@@ -161,7 +227,7 @@ func (d *Directory) RotateToken(ctx context.Context, c models.Connection, atOnce
 		}
 		for i, t := range living {
 			if i > 0 || atOnce {
-				if err := tx.EndToken(t.ID, now); err != nil {
+				if err := tx.EndToken(t, now); err != nil {
 					return err
 				}
 			}
@@ -187,7 +253,7 @@ func (d *Directory) SetConnectionStatus(ctx context.Context, c models.Connection
 				return err
 			}
 			for _, t := range living {
-				if err := tx.EndToken(t.ID, now); err != nil {
+				if err := tx.EndToken(t, now); err != nil {
 					return err
 				}
 			}

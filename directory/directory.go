@@ -24,17 +24,19 @@ type Directory struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	mu   sync.Mutex
-	used map[string]time.Time // token id → last use, until FlushUse
+	mu    sync.Mutex
+	used  map[string]time.Time    // token id → last use, until FlushUse
+	doors map[string]store.Access // connection id → what was last read about its access
 }
 
 // New makes a Directory; now is the clock.
 func New(s *store.Store, o *outbox.Outbox, log *slog.Logger, now func() time.Time) *Directory {
-	return &Directory{store: s, outbox: o, log: log, now: now, used: map[string]time.Time{}}
+	return &Directory{store: s, outbox: o, log: log, now: now, used: map[string]time.Time{}, doors: map[string]store.Access{}}
 }
 
 // Caller is who asks for a change: a token of a connection, and the request it came with.
 type Caller struct {
+	Access            Access // as Authenticate or Admit gave it; zero for who has no token
 	WorkspaceID       string
 	ConnectionID      string
 	Actor             string // for people: "token …a1b2"

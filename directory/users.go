@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"outpost/models"
@@ -26,7 +27,20 @@ func (d *Directory) Users(ctx context.Context, c Caller, filter scim.Filter, pag
 	if err != nil {
 		return nil, 0, err
 	}
-	return d.store.Users(ctx, c.ConnectionID, w, page.StartIndex-1, page.Count)
+	var users []models.User
+	var total int
+	err = d.admitted(ctx, c, func(door store.Door) (err error) {
+		if door != (store.Door{}) && w.Few() {
+			users, total, err = d.store.LookUp(ctx, door, w, page.StartIndex-1, page.Count)
+			return err
+		}
+		if door != (store.Door{}) {
+			return store.ErrDoor // to be checked first
+		}
+		users, total, err = d.store.Users(ctx, c.ConnectionID, w, page.StartIndex-1, page.Count)
+		return err
+	})
+	return users, total, err
 }
 
 // UserGroups lists, by person, the groups that each of users is in.
@@ -51,7 +65,7 @@ func (d *Directory) UserGroups(ctx context.Context, users ...models.User) (map[s
 func (d *Directory) CreateUser(ctx context.Context, c Caller, in *scim.User) (models.User, error) {
 	for try := 0; ; try++ {
 		u, err := d.createUser(ctx, c, in)
-		if !models.Is(err, models.Stale) || try == 2 { // whoever had the name is gone already: once more
+		if !errors.Is(err, errGone) || try == 2 { // whoever had the name is gone already: once more
 			return u, err
 		}
 	}
@@ -67,16 +81,22 @@ func (d *Directory) createUser(ctx context.Context, c Caller, in *scim.User) (mo
 		u.Period = 1
 	}
 	fill(&u, in)
-	err := d.outbox.Write(ctx, func(tx *store.Tx) ([]models.Operation, error) {
-		op := operation(models.KindUserUpsert, c, u, now)
-		tx.Add(&u, c.audit(now, models.ResourceUser, u.ID, 201, "", &op))
-		return []models.Operation{op}, nil
+	err := d.admitted(ctx, c, func(door store.Door) error {
+		return d.outbox.Write(ctx, func(tx *store.Tx) ([]models.Operation, error) {
+			tx.Require(door)
+			op := operation(models.KindUserUpsert, c, u, now)
+			tx.Add(&u, c.audit(now, models.ResourceUser, u.ID, 201, "", &op))
+			return []models.Operation{op}, nil
+		})
 	})
 	if store.Violates(err, store.UniqueUserName) || store.Violates(err, store.UniqueExternalID) {
 		return d.linkMirror(ctx, c, in, u)
 	}
 	return u, err
 }
+
+// errGone says that whoever had the name has gone since.
+var errGone = &models.Error{Code: models.Unavailable, Detail: "the user with that name changed meanwhile: try again"}
 
 // linkMirror lets a POST take over the mirror with its userName, or explains the conflict.
 func (d *Directory) linkMirror(ctx context.Context, c Caller, in *scim.User, wanted models.User) (u models.User, err error) {
@@ -90,7 +110,7 @@ func (d *Directory) linkMirror(ctx context.Context, c Caller, in *scim.User, wan
 					return nil, scim.Uniqueness("externalId %q already belongs to user %q (id %s): update that user, or send another externalId", *wanted.ExternalID, other.UserName, other.ID)
 				}
 			}
-			return nil, &models.Error{Code: models.Stale, Detail: "the user with that name changed meanwhile: try again"}
+			return nil, errGone
 		case err != nil:
 			return nil, err
 		case old.Linked:

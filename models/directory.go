@@ -64,7 +64,9 @@ type Connection struct {
 	WorkspaceID string
 	Provider    Provider
 	Status      ConnectionStatus
-	CreatedAt   time.Time
+	// Stamp rises whenever what decides about access changes: status, tokens, the workspace's plan.
+	Stamp     int64
+	CreatedAt time.Time
 }
 
 // Token is one bearer token of a connection, kept as a hash. A connection has at most two living ones, so that a
@@ -106,7 +108,7 @@ type User struct {
 	// Period rises at each inactive-to-active change: one invitation a period.
 	Period int64
 	// KeptVersion is the version that an admin decided not to apply; 0 for none.
-	KeptVersion int64
+	KeptVersion int64  `gorm:"default:0"`
 	Resource    string // the SCIM resource as JSON, but for active, id and meta
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

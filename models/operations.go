@@ -63,17 +63,17 @@ type Operation struct {
 	ResourceID   string // the SCIM id
 	Version      int64  // of the resource, when the operation was written
 	State        OperationState
-	Attempts     int    // failures recorded
-	Error        string // why it failed or is held, or a note on how it ended
+	Attempts     int    `gorm:"default:0"`  // failures recorded
+	Error        string `gorm:"default:''"` // why it failed or is held, or a note on how it ended
 	NotBefore    time.Time
 
-	ClaimNo      int64      // rises with each claim: the fence
+	ClaimNo      int64      `gorm:"default:0"` // rises with each claim: the fence
 	LeaseUntil   *time.Time // by the database's clock
-	Dispatches   int        // tasks published for it so far
+	Dispatches   int        `gorm:"default:0"` // tasks published for it so far
 	DispatchedAt *time.Time // when the last one was published; nil when one is owed
-	Queue        string     // the Asynq queue it was last published to
+	Queue        string     `gorm:"default:''"` // the Asynq queue it was last published to
 
-	RequestID  string // of the request that caused it
+	RequestID  string `gorm:"default:''"` // of the request that caused it
 	CreatedAt  time.Time
 	FinishedAt *time.Time
 }

@@ -20,10 +20,14 @@ func (o *Outbox) Relay(ctx context.Context) (int, error) {
 	if o.queue == nil || o.queue.Away() > 0 {
 		return 0, nil
 	}
+	classes := make([]string, len(jobs.Classes))
+	for i, c := range jobs.Classes {
+		classes[i] = string(c.Class)
+	}
 	total := 0
 	for {
 		const batch = 1000
-		ops, err := o.store.TakeUnpublished(ctx, relayAge, batch)
+		ops, err := o.store.TakeUnpublished(ctx, classes, relayAge, batch)
 		if err != nil {
 			return total, err
 		}

@@ -27,7 +27,7 @@ func (s *Store) Access(ctx context.Context, connectionID string) (Access, error)
 			First    *time.Time
 		} `gorm:"embedded;embeddedPrefix:token_"`
 	}
-	err := s.r(ctx).Raw(`SELECT c.id, c.workspace_id, c.provider, c.status, c.created_at, w.plan,
+	err := s.r(ctx).Raw(`SELECT c.id, c.workspace_id, c.provider, c.status, c.stamp, c.created_at, w.plan,
 		t.id AS token_id, t.hash AS token_hash, coalesce(t.last_four, '') AS token_last_four, t.ends_at AS token_ends_at, t.first_used_at AS token_first
 		FROM connections c JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN tokens t ON t.connection_id = c.id
 		WHERE c.id = ? ORDER BY t.id DESC`, connectionID).Scan(&rows).Error
@@ -44,6 +44,28 @@ func (s *Store) Access(ctx context.Context, connectionID string) (Access, error)
 		}
 	}
 	return a, nil
+}
+
+// Door is what a request was let in by: a connection as it stood when its token was checked. Whoever goes through it is
+// turned back when the connection has changed since. The zero Door is open.
+type Door struct {
+	ConnectionID string
+	Stamp        int64
+}
+
+// ErrDoor turns a request back: what decided about its access has changed, and has to be looked at again.
+var ErrDoor = &models.Error{Code: models.Stale, Detail: "the connection has changed meanwhile"}
+
+// Stamp reads what a Door is compared with; a connection that does not exist has -1.
+func (s *Store) Stamp(ctx context.Context, connectionID string) (int64, error) {
+	var stamps []int64
+	if err := s.r(ctx).Raw("SELECT stamp FROM connections WHERE id = ?", connectionID).Scan(&stamps).Error; err != nil {
+		return 0, translate(err, "the connection")
+	}
+	if len(stamps) == 0 {
+		return -1, nil
+	}
+	return stamps[0], nil
 }
 
 // Connection finds a connection by its id.
@@ -79,7 +101,7 @@ func (tx *Tx) OtherConnections(workspaceID, but string) ([]string, error) {
 
 // CreateConnection writes a new connection at once, for its people to refer to.
 func (tx *Tx) CreateConnection(c models.Connection) error {
-	sql, args, err := insertStatement(tx.ctx, []any{&c})
+	sql, args, err := insertStatement(tx.ctx, []any{&c}, Door{})
 	if err != nil {
 		return err
 	}
@@ -89,7 +111,7 @@ func (tx *Tx) CreateConnection(c models.Connection) error {
 
 // SetConnectionStatus changes the status of a connection that is not deleted.
 func (tx *Tx) SetConnectionStatus(id string, status models.ConnectionStatus) error {
-	n, err := tx.exec("change the connection", "UPDATE connections SET status = ? WHERE id = ? AND status <> 'deleted'", status, id)
+	n, err := tx.exec("change the connection", "UPDATE connections SET status = ?, stamp = stamp + 1 WHERE id = ? AND status <> 'deleted'", status, id)
 	return affected(n, err, "the connection")
 }
 
@@ -101,8 +123,16 @@ func (tx *Tx) LivingTokens(connectionID string, now time.Time) ([]models.Token, 
 }
 
 // EndToken refuses a token from at on, unless it ends earlier already.
-func (tx *Tx) EndToken(id string, at time.Time) error {
-	_, err := tx.exec("end the token", "UPDATE tokens SET ends_at = ? WHERE id = ? AND (ends_at IS NULL OR ends_at > ?)", at.UTC(), id, at.UTC())
+func (tx *Tx) EndToken(t models.Token, at time.Time) error {
+	if _, err := tx.exec("end the token", "UPDATE tokens SET ends_at = ? WHERE id = ? AND (ends_at IS NULL OR ends_at > ?)", at.UTC(), t.ID, at.UTC()); err != nil {
+		return err
+	}
+	return tx.ChangeAccess(t.ConnectionID)
+}
+
+// ChangeAccess makes every request look at the connection's tokens anew.
+func (tx *Tx) ChangeAccess(connectionID string) error {
+	_, err := tx.exec("change access", "UPDATE connections SET stamp = stamp + 1 WHERE id = ?", connectionID)
 	return err
 }
 
@@ -116,6 +146,9 @@ func (tx *Tx) TokenUsed(id string, at time.Time, overlap time.Duration) error {
 	if n > 0 {
 		if _, err := tx.exec("end older tokens", `UPDATE tokens SET ends_at = ? WHERE ends_at IS NULL AND id < ? AND connection_id = (SELECT connection_id FROM tokens WHERE id = ?)`,
 			at.Add(overlap).UTC(), id, id); err != nil {
+			return err
+		}
+		if _, err := tx.exec("change access", "UPDATE connections SET stamp = stamp + 1 WHERE id = (SELECT connection_id FROM tokens WHERE id = ?)", id); err != nil {
 			return err
 		}
 	}

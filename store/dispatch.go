@@ -14,12 +14,12 @@ import (
 // TakeUnpublished takes up to limit pending operations that owe a task for longer than age, for one relay to publish:
 // for five seconds no other relay gets them. It selects by state, never by "newer than the last": transactions commit
 // out of order.
-func (s *Store) TakeUnpublished(ctx context.Context, age time.Duration, limit int) ([]models.Operation, error) {
+func (s *Store) TakeUnpublished(ctx context.Context, classes []string, age time.Duration, limit int) ([]models.Operation, error) {
 	var ops []models.Operation
 	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
 		return db.Raw("UPDATE operations SET lease_until = "+s.now(5*time.Second)+` WHERE id IN (SELECT id FROM operations
-		WHERE state = 'pending' AND dispatched_at IS NULL AND created_at <= `+s.now(-age)+" AND (lease_until IS NULL OR lease_until < "+s.now(0)+`)
-		ORDER BY created_at LIMIT ?`+s.dialect.skipLocked+") RETURNING *", limit).Scan(&ops)
+		WHERE class IN ? AND state = 'pending' AND dispatched_at IS NULL AND created_at <= `+s.now(-age)+" AND (lease_until IS NULL OR lease_until < "+s.now(0)+`)
+		LIMIT ?`+s.dialect.skipLocked+") RETURNING *", classes, limit).Scan(&ops)
 	}).Error
 	return ops, translate(err, "relay")
 }

@@ -94,7 +94,7 @@ func (s *Store) ClaimDue(ctx context.Context, class string, n int) ([]models.Ope
 	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
 		return db.Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`
 		WHERE id IN (SELECT id FROM operations WHERE class = ? AND not_before <= `+s.now(0)+" AND (state = 'pending' OR (state = 'running' AND lease_until < "+s.now(0)+`))
-		ORDER BY not_before LIMIT ?`+s.dialect.skipLocked+") RETURNING *", class, n).Scan(&ops)
+		ORDER BY dispatched_at NULLS FIRST, not_before LIMIT ?`+s.dialect.skipLocked+") RETURNING *", class, n).Scan(&ops)
 	}).Error
 	return ops, translate(err, "claim")
 }

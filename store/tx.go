@@ -21,6 +21,7 @@ type Tx struct {
 	ctx   context.Context
 	db    *gorm.DB // nil until the first statement
 	rows  []any
+	door  Door
 }
 
 // Write runs fn in one transaction and commits it. An error from fn, or a panic, rolls everything back.
@@ -47,7 +48,7 @@ func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if tx.db == nil && len(tx.rows) > 0 && (s.dialect.oneStatement || len(tx.rows) == 1) {
+	if tx.db == nil && len(tx.rows) > 0 && (s.dialect.oneStatement || len(tx.rows) == 1 && tx.door == Door{}) {
 		if done, err := tx.insertAlone(); done {
 			return err
 		}
@@ -71,9 +72,21 @@ func (tx *Tx) conn() (*gorm.DB, error) {
 			return nil, db.Error
 		}
 		tx.db = db
+		if tx.door != (Door{}) {
+			var open int
+			if err := db.Raw("SELECT count(*) FROM connections WHERE id = ? AND stamp = ?", tx.door.ConnectionID, tx.door.Stamp).Scan(&open).Error; err != nil {
+				return nil, err
+			}
+			if open == 0 {
+				return nil, ErrDoor
+			}
+		}
 	}
 	return tx.db, nil
 }
+
+// Require turns the transaction back with ErrDoor when the door has closed. Ask for it before anything else.
+func (tx *Tx) Require(d Door) { tx.door = d }
 
 // exec runs one statement and tells how many rows it changed.
 func (tx *Tx) exec(what, sql string, args ...any) (int64, error) {
@@ -125,11 +138,15 @@ func (tx *Tx) insertAlone() (done bool, err error) {
 	if len(tx.rows) > maxTogether {
 		return false, nil
 	}
-	sql, args, err := insertStatement(tx.ctx, tx.rows)
+	sql, args, err := insertStatement(tx.ctx, tx.rows, tx.door)
 	if err != nil {
 		return true, err
 	}
-	return true, wrap(tx.store.write.WithContext(tx.ctx).Exec(sql, args...).Error, "insert")
+	r := tx.store.write.WithContext(tx.ctx).Exec(sql, args...)
+	if r.Error == nil && r.RowsAffected == 0 {
+		return true, ErrDoor
+	}
+	return true, wrap(r.Error, "insert")
 }
 
 // insertAdded writes the added rows inside the transaction.
@@ -139,7 +156,7 @@ func (tx *Tx) insertAdded() error {
 		step = maxTogether
 	}
 	for at := 0; at < len(tx.rows); at += step {
-		sql, args, err := insertStatement(tx.ctx, tx.rows[at:min(at+step, len(tx.rows))])
+		sql, args, err := insertStatement(tx.ctx, tx.rows[at:min(at+step, len(tx.rows))], Door{})
 		if err != nil {
 			return err
 		}
@@ -152,32 +169,45 @@ func (tx *Tx) insertAdded() error {
 
 var schemas sync.Map // GORM's cache of parsed models
 
-// insertStatement is the INSERT for rows: a plain one for one row, one WITH for several.
-func insertStatement(ctx context.Context, rows []any) (string, []any, error) {
+// insertStatement is the INSERT for rows: a plain one for one row, one WITH for several. Behind a door nothing is
+// inserted when that has closed. A column that is NULL, or
+// has its default, is left to the database.
+func insertStatement(ctx context.Context, rows []any, door Door) (string, []any, error) {
 	var sql strings.Builder
-	var args []any
+	args := make([]any, 0, 24*len(rows))
+	with := "WITH "
+	values, end := "VALUES (", ")"
+	if door != (Door{}) {
+		sql.WriteString("WITH door AS (SELECT 1 FROM connections WHERE id = ? AND stamp = ?)")
+		args = append(args, door.ConnectionID, door.Stamp)
+		with, values, end = ", ", "SELECT ", " FROM door"
+	}
 	for i, row := range rows {
 		if i < len(rows)-1 {
-			sql.WriteString(map[bool]string{true: "WITH ", false: ", "}[i == 0])
-			sql.WriteString("r" + strconv.Itoa(i) + " AS (")
-		} else if i > 0 {
+			sql.WriteString(with + "r" + strconv.Itoa(i) + " AS (")
+			with = ", "
+		} else if i > 0 || len(args) > 0 {
 			sql.WriteByte(' ')
 		}
 		parsed, err := schema.Parse(row, &schemas, namer{})
 		if err != nil {
 			return "", nil, fmt.Errorf("model %T: %w", row, err)
 		}
-		sql.WriteString("INSERT INTO " + parsed.Table + " (" + strings.Join(parsed.DBNames, ", ") + ") VALUES (")
-		value := reflect.ValueOf(row)
-		for j, name := range parsed.DBNames {
-			if j > 0 {
+		sql.WriteString("INSERT INTO " + parsed.Table + " (")
+		value, n := reflect.ValueOf(row).Elem(), len(args)
+		for _, name := range parsed.DBNames {
+			field := parsed.FieldsByDBName[name]
+			v, zero := field.ValueOf(ctx, value)
+			if zero && (field.HasDefaultValue || field.FieldType.Kind() == reflect.Pointer) {
+				continue
+			}
+			if len(args) > n {
 				sql.WriteString(", ")
 			}
-			sql.WriteByte('?')
-			v, _ := parsed.FieldsByDBName[name].ValueOf(ctx, value.Elem())
+			sql.WriteString(name)
 			args = append(args, plain(v))
 		}
-		sql.WriteByte(')')
+		sql.WriteString(") " + values + strings.Repeat("?, ", len(args)-n-1) + "?" + end)
 		if i < len(rows)-1 {
 			sql.WriteByte(')')
 		}

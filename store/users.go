@@ -89,6 +89,53 @@ func (s *Store) Users(ctx context.Context, connectionID string, w *Where, offset
 	return us, total, err
 }
 
+// Few reports whether an index finds the few rows that meet the condition: what LookUp is for.
+func (w *Where) Few() bool { return w != nil && w.few }
+
+// LookUp is Users for a condition that few meet, through a door: one statement for both.
+func (s *Store) LookUp(ctx context.Context, door Door, w *Where, offset, limit int) ([]models.User, int, error) {
+	if limit == 0 {
+		return s.lookUpSlowly(ctx, door, w, offset, limit)
+	}
+	sql, args := s.living(door.ConnectionID, w)
+	var rows []struct {
+		DoorStamp   int64
+		models.User `gorm:"embedded"`
+	}
+	err := s.r(ctx).Raw("WITH found AS MATERIALIZED (SELECT * FROM directory_users WHERE "+sql+`)
+		SELECT c.stamp AS door_stamp, found.* FROM connections c LEFT JOIN found ON true WHERE c.id = ? ORDER BY found.id LIMIT ? OFFSET ?`,
+		append(args, door.ConnectionID, limit, offset)...).Scan(&rows).Error
+	if err != nil {
+		return nil, 0, translate(err, "users")
+	}
+	if len(rows) == 0 && offset > 0 || len(rows) == limit { // past the end, or more than a page
+		return s.lookUpSlowly(ctx, door, w, offset, limit)
+	}
+	if len(rows) == 0 || rows[0].DoorStamp != door.Stamp {
+		return nil, 0, ErrDoor
+	}
+	if rows[0].ID == "" {
+		return nil, 0, nil
+	}
+	users := make([]models.User, len(rows))
+	for i, r := range rows {
+		users[i] = r.User
+	}
+	return users, offset + len(users), nil
+}
+
+// lookUpSlowly is LookUp where the answer takes a count.
+func (s *Store) lookUpSlowly(ctx context.Context, door Door, w *Where, offset, limit int) ([]models.User, int, error) {
+	stamp, err := s.Stamp(ctx, door.ConnectionID)
+	if err != nil {
+		return nil, 0, err
+	}
+	if stamp != door.Stamp {
+		return nil, 0, ErrDoor
+	}
+	return s.Users(ctx, door.ConnectionID, w, offset, limit)
+}
+
 // page reads one page of a table into dest and counts the whole.
 func (s *Store) page(ctx context.Context, dest any, table, connectionID string, w *Where, offset, limit int, got func() int) (int, error) {
 	sql, args := s.living(connectionID, w)
@@ -168,7 +215,7 @@ func (tx *Tx) DropMirrors(connectionID, memberID string) error {
 
 // AddMirror writes the mirror of a member, unless its userName is there already.
 func (tx *Tx) AddMirror(u models.User) error {
-	sql, args, err := insertStatement(tx.ctx, []any{&u})
+	sql, args, err := insertStatement(tx.ctx, []any{&u}, Door{})
 	if err != nil {
 		return err
 	}

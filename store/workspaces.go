@@ -40,7 +40,11 @@ func (s *Store) Workspaces(ctx context.Context) ([]models.Workspace, error) {
 // SetPlan changes the plan of a workspace.
 func (tx *Tx) SetPlan(id string, plan models.Plan) error {
 	n, err := tx.exec("set the plan", "UPDATE workspaces SET plan = ? WHERE id = ?", plan, id)
-	return affected(n, err, "the workspace")
+	if err := affected(n, err, "the workspace"); err != nil {
+		return err
+	}
+	_, err = tx.exec("change access", "UPDATE connections SET stamp = stamp + 1 WHERE workspace_id = ?", id)
+	return err
 }
 
 // Setting reads a value kept for the whole installation, "" when it was never set.

@@ -12,6 +12,7 @@ CREATE TABLE connections (
     workspace_id uuid NOT NULL REFERENCES workspaces (id),
     provider     text NOT NULL,
     status       text NOT NULL CHECK (status IN ('active', 'paused', 'deleted')),
+    stamp        bigint NOT NULL DEFAULT 0,
     created_at   timestamptz NOT NULL,
     UNIQUE (id, workspace_id)
 );
@@ -51,7 +52,8 @@ CREATE UNIQUE INDEX members_directory_user ON members (directory_user_id) WHERE 
 CREATE INDEX members_list ON members (workspace_id, id);
 CREATE INDEX members_owners ON members (workspace_id) WHERE role = 'owner' AND status = 'active';
 
--- Desired state: people. external_id and user_name_key are unique among the living.
+-- Desired state: people. external_id and user_name_key are unique among the living. There is no foreign key to the
+-- connection: every insert of a bulk assignment would take a lock on that one row.
 CREATE TABLE directory_users (
     id            uuid PRIMARY KEY,
     workspace_id  uuid NOT NULL,
@@ -73,7 +75,6 @@ CREATE TABLE directory_users (
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
     removed_at    timestamptz,
-    FOREIGN KEY (workspace_id, connection_id) REFERENCES connections (workspace_id, id),
     FOREIGN KEY (workspace_id, mirror_of) REFERENCES members (workspace_id, id)
 );
 CREATE UNIQUE INDEX directory_users_user_name ON directory_users (user_name_key, connection_id) WHERE removed_at IS NULL;
@@ -186,8 +187,7 @@ CREATE TABLE operations (
 );
 CREATE INDEX operations_workspace ON operations (workspace_id, id);
 CREATE INDEX operations_resource ON operations (resource_id);
-CREATE INDEX operations_open ON operations (class, not_before) WHERE state IN ('pending', 'running');
-CREATE INDEX operations_unpublished ON operations (created_at) WHERE state = 'pending' AND dispatched_at IS NULL;
+CREATE INDEX operations_open ON operations (class, dispatched_at NULLS FIRST, not_before) WHERE state IN ('pending', 'running');
 CREATE INDEX operations_stopped ON operations (workspace_id, state, id) WHERE state IN ('held', 'failed');
 
 CREATE TABLE mails (
@@ -217,7 +217,7 @@ CREATE TABLE mail_pace (
 );
 
 CREATE TABLE audit_entries (
-    id                  uuid PRIMARY KEY,
+    id                  uuid NOT NULL,
     workspace_id        uuid NOT NULL,
     connection_id       uuid,
     actor               text NOT NULL,
@@ -231,9 +231,9 @@ CREATE TABLE audit_entries (
     provider_request_id text NOT NULL,
     operation_id        uuid,
     request             text,
-    at                  timestamptz NOT NULL
+    at                  timestamptz NOT NULL,
+    PRIMARY KEY (workspace_id, id)
 );
-CREATE INDEX audit_entries_workspace ON audit_entries (workspace_id, id);
 
 -- One row per clock tick that must happen once: the scheduler may run more than once.
 CREATE TABLE ticks (

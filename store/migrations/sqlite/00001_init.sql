@@ -12,6 +12,7 @@ CREATE TABLE connections (
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
     provider     TEXT NOT NULL,
     status       TEXT NOT NULL CHECK (status IN ('active', 'paused', 'deleted')),
+    stamp        INTEGER NOT NULL DEFAULT 0,
     created_at   DATETIME NOT NULL,
     UNIQUE (id, workspace_id)
 );
@@ -51,7 +52,8 @@ CREATE UNIQUE INDEX members_directory_user ON members (directory_user_id) WHERE 
 CREATE INDEX members_list ON members (workspace_id, id);
 CREATE INDEX members_owners ON members (workspace_id) WHERE role = 'owner' AND status = 'active';
 
--- Desired state: people. external_id and user_name_key are unique among the living.
+-- Desired state: people. external_id and user_name_key are unique among the living. There is no foreign key to the
+-- connection: every insert of a bulk assignment would take a lock on that one row.
 CREATE TABLE directory_users (
     id            TEXT PRIMARY KEY,
     workspace_id  TEXT NOT NULL,
@@ -73,7 +75,6 @@ CREATE TABLE directory_users (
     created_at    DATETIME NOT NULL,
     updated_at    DATETIME NOT NULL,
     removed_at    DATETIME,
-    FOREIGN KEY (workspace_id, connection_id) REFERENCES connections (workspace_id, id),
     FOREIGN KEY (workspace_id, mirror_of) REFERENCES members (workspace_id, id)
 );
 CREATE UNIQUE INDEX directory_users_user_name ON directory_users (user_name_key, connection_id) WHERE removed_at IS NULL;
@@ -186,8 +187,7 @@ CREATE TABLE operations (
 );
 CREATE INDEX operations_workspace ON operations (workspace_id, id);
 CREATE INDEX operations_resource ON operations (resource_id);
-CREATE INDEX operations_open ON operations (class, not_before) WHERE state IN ('pending', 'running');
-CREATE INDEX operations_unpublished ON operations (created_at) WHERE state = 'pending' AND dispatched_at IS NULL;
+CREATE INDEX operations_open ON operations (class, dispatched_at, not_before) WHERE state IN ('pending', 'running');
 CREATE INDEX operations_stopped ON operations (workspace_id, state, id) WHERE state IN ('held', 'failed');
 
 CREATE TABLE mails (
@@ -217,7 +217,7 @@ CREATE TABLE mail_pace (
 );
 
 CREATE TABLE audit_entries (
-    id                  TEXT PRIMARY KEY,
+    id                  TEXT NOT NULL,
     workspace_id        TEXT NOT NULL,
     connection_id       TEXT,
     actor               TEXT NOT NULL,
@@ -231,9 +231,9 @@ CREATE TABLE audit_entries (
     provider_request_id TEXT NOT NULL,
     operation_id        TEXT,
     request             TEXT,
-    at                  DATETIME NOT NULL
+    at                  DATETIME NOT NULL,
+    PRIMARY KEY (workspace_id, id)
 );
-CREATE INDEX audit_entries_workspace ON audit_entries (workspace_id, id);
 
 -- One row per clock tick that must happen once: the scheduler may run more than once.
 CREATE TABLE ticks (
