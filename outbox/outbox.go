@@ -94,7 +94,8 @@ func (o *Outbox) Apply(ctx context.Context, op models.Operation, effect func(tx 
 		if out.State == "" {
 			out.State = models.OperationDone
 		}
-		return out.Next, tx.Settle(claim, out.State, out.Note)
+		tx.Settle(claim, out.State, out.Note)
+		return out.Next, nil
 	})
 }
 

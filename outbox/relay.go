@@ -68,7 +68,7 @@ func (o *Outbox) Sweep(ctx context.Context) (redispatched int64, err error) {
 	}
 	for _, c := range jobs.Classes {
 		for _, bulk := range []bool{false, true} {
-			n, err := o.sweepQueue(ctx, c.Class.Queue(bulk))
+			n, err := o.sweepQueue(ctx, string(c.Class), c.Class.Queue(bulk))
 			if err != nil {
 				return redispatched, err
 			}
@@ -80,7 +80,7 @@ func (o *Outbox) Sweep(ctx context.Context) (redispatched int64, err error) {
 
 // sweepQueue looks at the head of one queue. A healthy backlog is left alone, however long it is: only what was
 // dispatched well before the head did must have been passed.
-func (o *Outbox) sweepQueue(ctx context.Context, queue string) (int64, error) {
+func (o *Outbox) sweepQueue(ctx context.Context, class, queue string) (int64, error) {
 	head, err := o.queue.Head(ctx, queue)
 	if err != nil || head.Paused {
 		return 0, nil // Redis went away, or an operator stopped the queue: nothing has been passed
@@ -97,7 +97,7 @@ func (o *Outbox) sweepQueue(ctx context.Context, queue string) (int64, error) {
 		}
 		before = at.Add(-10 * time.Second)
 	}
-	n, err := o.store.SweepQueue(ctx, queue, before, 1000)
+	n, err := o.store.SweepQueue(ctx, class, queue, before, 1000)
 	if n > 0 {
 		o.log.Warn("queue passed operations: dispatched again", "queue", queue, "operations", n)
 	}

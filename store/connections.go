@@ -101,7 +101,7 @@ func (tx *Tx) OtherConnections(workspaceID, but string) ([]string, error) {
 
 // CreateConnection writes a new connection at once, for its people to refer to.
 func (tx *Tx) CreateConnection(c models.Connection) error {
-	sql, args, err := insertStatement(tx.ctx, []any{&c}, Door{})
+	sql, args, err := insertStatement(tx.ctx, []any{&c}, nil)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (s *Store) TakeUnpublished(ctx context.Context, classes []string, age time.
 	var ops []models.Operation
 	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
 		return db.Raw("UPDATE operations SET lease_until = "+s.now(5*time.Second)+` WHERE id IN (SELECT id FROM operations
-		WHERE class IN ? AND state = 'pending' AND dispatched_at IS NULL AND created_at <= `+s.now(-age)+" AND (lease_until IS NULL OR lease_until < "+s.now(0)+`)
+		WHERE finished_at IS NULL AND class IN ? AND state = 'pending' AND dispatched_at IS NULL AND created_at <= `+s.now(-age)+" AND (lease_until IS NULL OR lease_until < "+s.now(0)+`)
 		LIMIT ?`+s.dialect.skipLocked+") RETURNING *", classes, limit).Scan(&ops)
 	}).Error
 	return ops, translate(err, "relay")
@@ -63,7 +63,7 @@ func (s *Store) SweepLeases(ctx context.Context, limit, lapses int) ([]models.Op
 		return db.Raw(`UPDATE operations SET state = CASE WHEN claim_no - attempts > ? THEN 'failed' ELSE 'pending' END,
 		error = CASE WHEN claim_no - attempts > ? THEN 'every worker that ran this stopped before it could report: look for crashes in the worker logs, then retry' ELSE error END,
 		finished_at = CASE WHEN claim_no - attempts > ? THEN `+s.now(0)+` END,
-		lease_until = NULL, dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE state = 'running' AND lease_until < `+s.now(0)+" LIMIT ?"+s.dialect.skipLocked+`)
+		lease_until = NULL, dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE finished_at IS NULL AND state = 'running' AND lease_until < `+s.now(0)+" LIMIT ?"+s.dialect.skipLocked+`)
 		AND state = 'running' AND lease_until < `+s.now(0)+" RETURNING *", lapses, lapses, lapses, limit).Scan(&ops)
 	}).Error
 	return ops, translate(err, "sweep leases")
@@ -72,7 +72,7 @@ func (s *Store) SweepLeases(ctx context.Context, limit, lapses int) ([]models.Op
 // SweepQueue lets pending operations owe a new task when the queue has passed them: they were dispatched to it, are due,
 // and more than 10, 20, 40 … 300 s have gone by since, longer with each task. before narrows it to those dispatched and
 // due before then, which is where the head of the queue stands; zero takes all. At most limit; it tells how many.
-func (s *Store) SweepQueue(ctx context.Context, queue string, before time.Time, limit int) (int64, error) {
+func (s *Store) SweepQueue(ctx context.Context, class, queue string, before time.Time, limit int) (int64, error) {
 	var due []string
 	for n, wait := 1, 10*time.Second; ; n, wait = n+1, wait*2 {
 		last := wait >= 300*time.Second
@@ -86,7 +86,7 @@ func (s *Store) SweepQueue(ctx context.Context, queue string, before time.Time, 
 			break
 		}
 	}
-	sql, args := "queue = ? AND state = 'pending' AND dispatched_at IS NOT NULL AND ("+strings.Join(due, " OR ")+")", []any{queue}
+	sql, args := "finished_at IS NULL AND class = ? AND queue = ? AND state = 'pending' AND dispatched_at IS NOT NULL AND ("+strings.Join(due, " OR ")+")", []any{class, queue}
 	if !before.IsZero() {
 		sql, args = sql+" AND dispatched_at < ? AND not_before < ?", append(args, before.UTC(), before.UTC())
 	}
@@ -111,7 +111,7 @@ func (s *Store) OweAll(ctx context.Context) (int64, error) {
 	var total int64
 	for {
 		r := s.book(ctx, func(db *gorm.DB) *gorm.DB {
-			return db.Exec("UPDATE operations SET dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE state = 'pending' AND dispatched_at IS NOT NULL LIMIT 5000" + s.dialect.skipLocked + ") AND state = 'pending'")
+			return db.Exec("UPDATE operations SET dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE finished_at IS NULL AND state = 'pending' AND dispatched_at IS NOT NULL LIMIT 5000" + s.dialect.skipLocked + ") AND state = 'pending'")
 		})
 		if r.Error != nil {
 			return total, translate(r.Error, "dispatch again")

@@ -79,7 +79,7 @@ func (tx *Tx) SaveGroup(g models.Group) error {
 
 // CreateGroup writes a new group at once, for memberships to refer to.
 func (tx *Tx) CreateGroup(g models.Group) error {
-	sql, args, err := insertStatement(tx.ctx, []any{&g}, Door{})
+	sql, args, err := insertStatement(tx.ctx, []any{&g}, nil)
 	if err != nil {
 		return err
 	}

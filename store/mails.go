@@ -26,7 +26,7 @@ func (tx *Tx) SaveMail(m models.Mail) error {
 // WasTold reports whether an invitation's mail may have reached the member.
 func (tx *Tx) WasTold(memberID string) (bool, error) {
 	var n int
-	_, err := tx.query(&n, "mails", "SELECT count(*) FROM mails WHERE member_id = ? AND kind = ? AND state IN ('committing', 'sent', 'unknown')", memberID, models.MailInvitation)
+	_, err := tx.query(&n, "mails", "SELECT count(*) FROM invitations i JOIN mails m ON m.invitation_id = i.id WHERE i.member_id = ? AND m.state IN ('committing', 'sent', 'unknown')", memberID)
 	return n > 0, err
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -21,6 +22,9 @@ func (s *Store) Operations(ctx context.Context, workspaceID string, state models
 	q := s.r(ctx).Where("workspace_id = ?", workspaceID).Order("id DESC")
 	if state != "" {
 		q = q.Where("state = ?", state)
+		if state == models.OperationHeld || state == models.OperationFailed {
+			q = q.Where("error <> ''") // always so, and what the index is by
+		}
 	}
 	if limit > 0 {
 		q = q.Limit(limit)
@@ -37,7 +41,7 @@ type OpenCounts struct{ Open, Held int }
 func (s *Store) OpenCounts(ctx context.Context, workspaceID string) (OpenCounts, error) {
 	var c OpenCounts
 	err := s.r(ctx).Raw(`SELECT count(CASE WHEN state IN ('pending', 'running') AND class <> 'upkeep' THEN 1 END) AS open, count(CASE WHEN state = 'held' THEN 1 END) AS held
-		FROM operations WHERE workspace_id = ? AND state IN ('pending', 'running', 'held')`, workspaceID).Scan(&c).Error
+		FROM operations WHERE workspace_id = ? AND finished_at IS NULL AND state IN ('pending', 'running', 'held')`, workspaceID).Scan(&c).Error
 	return c, translate(err, "operations")
 }
 
@@ -51,7 +55,7 @@ type Backlog struct {
 // Backlogs counts open operations by workspace and class, those with more than over alone.
 func (s *Store) Backlogs(ctx context.Context, over int) ([]Backlog, error) {
 	var bs []Backlog
-	err := s.r(ctx).Raw("SELECT workspace_id, class, count(*) AS open FROM operations WHERE state IN ('pending', 'running') GROUP BY workspace_id, class HAVING count(*) > ?", over).Scan(&bs).Error
+	err := s.r(ctx).Raw("SELECT workspace_id, class, count(*) AS open FROM operations WHERE finished_at IS NULL AND state IN ('pending', 'running') GROUP BY workspace_id, class HAVING count(*) > ?", over).Scan(&bs).Error
 	return bs, translate(err, "operations")
 }
 
@@ -93,7 +97,7 @@ func (s *Store) ClaimDue(ctx context.Context, class string, n int) ([]models.Ope
 	var ops []models.Operation
 	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
 		return db.Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`
-		WHERE id IN (SELECT id FROM operations WHERE class = ? AND not_before <= `+s.now(0)+" AND (state = 'pending' OR (state = 'running' AND lease_until < "+s.now(0)+`))
+		WHERE id IN (SELECT id FROM operations WHERE finished_at IS NULL AND class = ? AND not_before <= `+s.now(0)+" AND (state = 'pending' OR (state = 'running' AND lease_until < "+s.now(0)+`))
 		ORDER BY dispatched_at NULLS FIRST, not_before LIMIT ?`+s.dialect.skipLocked+") RETURNING *", class, n).Scan(&ops)
 	}).Error
 	return ops, translate(err, "claim")
@@ -125,18 +129,23 @@ func (s *Store) Renew(ctx context.Context, claims []Claimed) ([]string, error) {
 	return renewed, nil
 }
 
-// Settle ends a claimed operation inside the transaction of its effect. It fails with Stale when the claim is lost: the
-// transaction must not commit then.
-func (tx *Tx) Settle(c Claimed, state models.OperationState, note string) error {
+// Settle ends a claimed operation together with the effect: its statement is the last of the transaction, and what was
+// added is written with it. Write returns Stale, and nothing has happened, when the claim is lost.
+func (tx *Tx) Settle(c Claimed, state models.OperationState, note string) {
+	failures := 0
 	if state == models.OperationFailed {
-		if _, err := tx.exec("settle", "UPDATE operations SET attempts = attempts + 1 WHERE id = ?", c.ID); err != nil {
-			return err
-		}
+		failures = 1
 	}
-	n, err := tx.exec("settle", "UPDATE operations SET state = ?, error = ?, finished_at = "+tx.store.now(0)+", lease_until = NULL WHERE id = ? AND state = 'running' AND claim_no = ?",
-		state, note, c.ID, c.ClaimNo)
-	return affected(n, err, "the claim")
+	tx.last = &gate{
+		sql:  "UPDATE operations SET state = ?, error = ?, attempts = attempts + ?, finished_at = " + tx.store.now(0) + ", lease_until = NULL WHERE id = ? AND state = 'running' AND claim_no = ?",
+		args: []any{state, note, failures, c.ID, c.ClaimNo}, returning: " RETURNING 1", closed: errClaim,
+	}
+	if state == models.OperationHeld {
+		tx.last.sql = strings.Replace(tx.last.sql, "finished_at = "+tx.store.now(0), "finished_at = NULL", 1)
+	}
 }
+
+var errClaim = &models.Error{Code: models.Stale, Detail: "the claim was lost"}
 
 // Holds fails with Stale when the claim is lost, and keeps it from being lost until the transaction ends.
 func (tx *Tx) Holds(c Claimed) error {
@@ -186,14 +195,14 @@ func (s *Store) GiveBack(ctx context.Context, c Claimed) error {
 // Supersede ends every operation of kinds on the resource, up to version and but for one, that has not run: a newer
 // state is applied.
 func (tx *Tx) Supersede(but, resourceID string, version int64, kinds ...models.Kind) (int64, error) {
-	return tx.exec("supersede", "UPDATE operations SET state = 'superseded', finished_at = "+tx.store.now(0)+" WHERE resource_id = ? AND kind IN ? AND version <= ? AND id <> ? AND state IN ('pending', 'failed', 'held')",
+	return tx.exec("supersede", "UPDATE operations SET state = 'superseded', finished_at = "+tx.store.now(0)+" WHERE resource_id = ? AND (finished_at IS NULL OR error <> '') AND kind IN ? AND version <= ? AND id <> ? AND state IN ('pending', 'failed', 'held')",
 		resourceID, kinds, version, but)
 }
 
 // HeldAt reports whether the operation for a version of the resource is held.
 func (tx *Tx) HeldAt(resourceID string, version int64) (bool, error) {
 	var n int
-	_, err := tx.query(&n, "held operation", "SELECT count(*) FROM operations WHERE resource_id = ? AND version = ? AND state = 'held'", resourceID, version)
+	_, err := tx.query(&n, "held operation", "SELECT count(*) FROM operations WHERE resource_id = ? AND (finished_at IS NULL OR error <> '') AND version = ? AND state = 'held'", resourceID, version)
 	return n > 0, err
 }
 
@@ -210,7 +219,7 @@ func (tx *Tx) LockOperation(id string) (models.Operation, error) {
 // Retry makes failed operations due again, as if new; ids narrows it, nil takes all failed ones of the workspace. A
 // mail that ended failed or unknown is ready again. It returns what was made due.
 func (tx *Tx) Retry(workspaceID string, ids []string) ([]models.Operation, error) {
-	sql, args := "workspace_id = ? AND state = 'failed'", []any{workspaceID}
+	sql, args := "workspace_id = ? AND error <> '' AND state = 'failed'", []any{workspaceID}
 	if ids != nil {
 		sql, args = sql+" AND id IN ?", append(args, ids)
 	}

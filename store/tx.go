@@ -21,7 +21,16 @@ type Tx struct {
 	ctx   context.Context
 	db    *gorm.DB // nil until the first statement
 	rows  []any
-	door  Door
+	first *gate // comes before everything else
+	last  *gate // comes with the added rows, at the end
+}
+
+// gate is a statement that has to find its row for the transaction to go on.
+type gate struct {
+	sql       string
+	args      []any
+	returning string // what a WITH needs of it
+	closed    error  // what it means when there is no row
 }
 
 // Write runs fn in one transaction and commits it. An error from fn, or a panic, rolls everything back.
@@ -48,7 +57,7 @@ func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if tx.db == nil && len(tx.rows) > 0 && (s.dialect.oneStatement || len(tx.rows) == 1 && tx.door == Door{}) {
+	if tx.db == nil && len(tx.rows) > 0 && tx.last == nil && (s.dialect.oneStatement || len(tx.rows) == 1 && tx.first == nil) {
 		if done, err := tx.insertAlone(); done {
 			return err
 		}
@@ -72,21 +81,33 @@ func (tx *Tx) conn() (*gorm.DB, error) {
 			return nil, db.Error
 		}
 		tx.db = db
-		if tx.door != (Door{}) {
-			var open int
-			if err := db.Raw("SELECT count(*) FROM connections WHERE id = ? AND stamp = ?", tx.door.ConnectionID, tx.door.Stamp).Scan(&open).Error; err != nil {
-				return nil, err
-			}
-			if open == 0 {
-				return nil, ErrDoor
-			}
+		if err := tx.pass(tx.first); err != nil {
+			return nil, err
 		}
+		tx.first = nil
 	}
 	return tx.db, nil
 }
 
+// pass runs a gate's statement inside the transaction.
+func (tx *Tx) pass(g *gate) error {
+	if g == nil {
+		return nil
+	}
+	var found []int
+	r := tx.db.Raw(g.sql+g.returning, g.args...).Scan(&found)
+	if r.Error == nil && len(found) == 0 {
+		return g.closed
+	}
+	return r.Error
+}
+
 // Require turns the transaction back with ErrDoor when the door has closed. Ask for it before anything else.
-func (tx *Tx) Require(d Door) { tx.door = d }
+func (tx *Tx) Require(d Door) {
+	if d != (Door{}) {
+		tx.first = &gate{sql: "SELECT 1 FROM connections WHERE id = ? AND stamp = ?", args: []any{d.ConnectionID, d.Stamp}, closed: ErrDoor}
+	}
+}
 
 // exec runs one statement and tells how many rows it changed.
 func (tx *Tx) exec(what, sql string, args ...any) (int64, error) {
@@ -138,49 +159,63 @@ func (tx *Tx) insertAlone() (done bool, err error) {
 	if len(tx.rows) > maxTogether {
 		return false, nil
 	}
-	sql, args, err := insertStatement(tx.ctx, tx.rows, tx.door)
-	if err != nil {
-		return true, err
-	}
-	r := tx.store.write.WithContext(tx.ctx).Exec(sql, args...)
-	if r.Error == nil && r.RowsAffected == 0 {
-		return true, ErrDoor
-	}
-	return true, wrap(r.Error, "insert")
+	return true, insertTogether(tx.ctx, tx.store.write.WithContext(tx.ctx), tx.rows, tx.first)
 }
 
-// insertAdded writes the added rows inside the transaction.
+// insertAdded writes the added rows inside the transaction, and passes the last gate with them.
 func (tx *Tx) insertAdded() error {
-	step := 1
-	if tx.store.dialect.oneStatement {
-		step = maxTogether
+	if tx.last == nil && len(tx.rows) == 0 {
+		return nil
+	}
+	if _, err := tx.conn(); err != nil {
+		return err
+	}
+	step, last := maxTogether, tx.last
+	if !tx.store.dialect.oneStatement {
+		step = 1
+	}
+	if last != nil && (step == 1 || len(tx.rows) == 0) {
+		if err := tx.pass(last); err != nil {
+			return err
+		}
+		last = nil
 	}
 	for at := 0; at < len(tx.rows); at += step {
-		sql, args, err := insertStatement(tx.ctx, tx.rows[at:min(at+step, len(tx.rows))], Door{})
-		if err != nil {
+		if err := insertTogether(tx.ctx, tx.db, tx.rows[at:min(at+step, len(tx.rows))], last); err != nil {
 			return err
 		}
-		if _, err := tx.exec("insert", sql, args...); err != nil {
-			return err
-		}
+		last = nil
 	}
 	return nil
 }
 
+// insertTogether writes rows in one statement, behind a gate if there is one.
+func insertTogether(ctx context.Context, db *gorm.DB, rows []any, g *gate) error {
+	sql, args, err := insertStatement(ctx, rows, g)
+	if err != nil {
+		return err
+	}
+	r := db.Exec(sql, args...)
+	if r.Error == nil && r.RowsAffected == 0 && g != nil {
+		return g.closed
+	}
+	return wrap(r.Error, "insert")
+}
+
 var schemas sync.Map // GORM's cache of parsed models
 
-// insertStatement is the INSERT for rows: a plain one for one row, one WITH for several. Behind a door nothing is
-// inserted when that has closed. A column that is NULL, or
+// insertStatement is the INSERT for rows: a plain one for one row, one WITH for several. Behind a gate nothing is
+// inserted when that is closed. A column that is NULL, or
 // has its default, is left to the database.
-func insertStatement(ctx context.Context, rows []any, door Door) (string, []any, error) {
+func insertStatement(ctx context.Context, rows []any, g *gate) (string, []any, error) {
 	var sql strings.Builder
 	args := make([]any, 0, 24*len(rows))
 	with := "WITH "
 	values, end := "VALUES (", ")"
-	if door != (Door{}) {
-		sql.WriteString("WITH door AS (SELECT 1 FROM connections WHERE id = ? AND stamp = ?)")
-		args = append(args, door.ConnectionID, door.Stamp)
-		with, values, end = ", ", "SELECT ", " FROM door"
+	if g != nil {
+		sql.WriteString("WITH gate AS (" + g.sql + g.returning + ")")
+		args = append(args, g.args...)
+		with, values, end = ", ", "SELECT ", " FROM gate"
 	}
 	for i, row := range rows {
 		if i < len(rows)-1 {

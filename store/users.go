@@ -178,6 +178,28 @@ func (tx *Tx) Desired(id string) (models.User, error) {
 	return tx.user("SELECT * FROM directory_users WHERE id = ?", "the user "+id, id)
 }
 
+// Situation is a person as the directory wants them now, with what tells whether more has to be looked at.
+type Situation struct {
+	models.User      `gorm:"embedded"`
+	InGroups         bool // some group names them
+	WaitedFor        bool // some group names a value that means them
+	OtherConnections bool // the workspace has connections beside theirs
+}
+
+// Situation reads Desired and the rest in one statement.
+func (tx *Tx) Situation(id string) (Situation, error) {
+	var s Situation
+	n, err := tx.query(&s, "the user "+id, `SELECT u.*,
+		EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND NOT m.removed) AS in_groups,
+		EXISTS (SELECT 1 FROM waiting_members w WHERE w.value IN (u.external_id, CAST(u.id AS text)) AND w.connection_id = u.connection_id) AS waited_for,
+		EXISTS (SELECT 1 FROM connections c WHERE c.workspace_id = u.workspace_id AND c.id <> u.connection_id AND c.status <> 'deleted') AS other_connections
+		FROM directory_users u WHERE u.id = ?`, id)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: "the user " + id + " does not exist"}
+	}
+	return s, err
+}
+
 // OtherClaim finds a living person of a connection that is not deleted, other than id, who is the member: the one that
 // the member follows, or one who has linked a mirror of the member and is not applied yet.
 func (tx *Tx) OtherClaim(workspaceID, memberID, id string) (models.User, error) {
@@ -215,7 +237,7 @@ func (tx *Tx) DropMirrors(connectionID, memberID string) error {
 
 // AddMirror writes the mirror of a member, unless its userName is there already.
 func (tx *Tx) AddMirror(u models.User) error {
-	sql, args, err := insertStatement(tx.ctx, []any{&u}, Door{})
+	sql, args, err := insertStatement(tx.ctx, []any{&u}, nil)
 	if err != nil {
 		return err
 	}

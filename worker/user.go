@@ -13,9 +13,28 @@ import (
 // userUpsert makes the member what the directory wants of the person: there, with their name, address and status, in
 // the teams of the groups that name them, invited once. Groups that waited for the person get them.
 func (w *Worker) userUpsert(ctx context.Context, op models.Operation) error {
+	return w.convergeUser(ctx, op)
+}
+
+// userDeactivate tidies up after access was cut in the request: sessions, invitations, teams.
+func (w *Worker) userDeactivate(ctx context.Context, op models.Operation) error {
+	return w.convergeUser(ctx, op)
+}
+
+func (w *Worker) convergeUser(ctx context.Context, op models.Operation) error {
 	return w.Outbox.Apply(ctx, op, func(tx *store.Tx) (outbox.Outcome, error) {
-		out, err := w.Workspace.ConvergeUser(tx, op)
-		if err != nil || out.State != "" || op.ConnectionID == nil {
+		if op.ConnectionID == nil {
+			return outbox.Outcome{State: models.OperationSuperseded}, nil
+		}
+		if err := workspace.LockPerson(tx, op.ResourceID, *op.ConnectionID); err != nil {
+			return outbox.Outcome{}, err
+		}
+		situation, err := tx.Situation(op.ResourceID)
+		if err != nil {
+			return outbox.Outcome{}, err
+		}
+		out, err := w.Workspace.ConvergeUser(tx, op, situation)
+		if err != nil || out.State != "" || !situation.WaitedFor {
 			return out, err
 		}
 		arrived, err := tx.ArrivedForUser(op.ResourceID)
@@ -26,11 +45,6 @@ func (w *Worker) userUpsert(ctx context.Context, op models.Operation) error {
 		out.Next = append(out.Next, joined...)
 		return out, err
 	})
-}
-
-// userDeactivate tidies up after access was cut in the request: sessions, invitations, teams.
-func (w *Worker) userDeactivate(ctx context.Context, op models.Operation) error {
-	return w.Outbox.Apply(ctx, op, func(tx *store.Tx) (outbox.Outcome, error) { return w.Workspace.ConvergeUser(tx, op) })
 }
 
 // groupSync makes the team what the directory wants of the group: there, with its name and exactly its members, or gone.

@@ -12,20 +12,18 @@ import (
 // kinds are the operations that converge a person: one applied version settles both.
 var kinds = []models.Kind{models.KindUserUpsert, models.KindUserDeactivate}
 
+// LockPerson takes the locks under which one person's access and teams change. Take them before anything else in the
+// transaction.
+func LockPerson(tx *store.Tx, userID, connectionID string) error {
+	return tx.LockPerson(PersonLock(userID), teamsLock(connectionID))
+}
+
 // ConvergeUser makes the member what the directory wants of the person now, whatever the operation was written for:
-// status, name, address, teams, invitation. It is for both user.upsert and user.deactivate.
-func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation) (outbox.Outcome, error) {
+// status, name, address, teams, invitation. It is for both user.upsert and user.deactivate. The caller has LockPerson,
+// and read the situation after it.
+func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation, situation store.Situation) (outbox.Outcome, error) {
 	superseded := outbox.Outcome{State: models.OperationSuperseded}
-	if op.ConnectionID == nil {
-		return superseded, nil
-	}
-	if err := tx.LockPerson(PersonLock(op.ResourceID), teamsLock(*op.ConnectionID)); err != nil {
-		return superseded, err
-	}
-	u, err := tx.Desired(op.ResourceID)
-	if err != nil {
-		return superseded, err
-	}
+	u := situation.User
 	if !u.Linked || (u.KeptVersion > 0 && u.KeptVersion == u.Version) {
 		return superseded, nil
 	}
@@ -62,7 +60,7 @@ func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation) (outbox.Outc
 		p = planNew(u, outbox.ID(), w.now())
 	}
 	out := outbox.Outcome{}
-	if err := w.apply(tx, &out, u, m, p, op); err != nil {
+	if err := w.apply(tx, &out, situation, m, p, op); err != nil {
 		return superseded, err
 	}
 	if applied+1 < u.Version {
@@ -132,13 +130,17 @@ func taken(m models.Member) error {
 }
 
 // apply carries out a plan: member, invitation, mails, teams, and what else has to follow.
-func (w *Workspace) apply(tx *store.Tx, out *outbox.Outcome, u models.User, before models.Member, p plan, op models.Operation) error {
+func (w *Workspace) apply(tx *store.Tx, out *outbox.Outcome, s store.Situation, before models.Member, p plan, op models.Operation) error {
+	u := s.User
 	if p.create {
 		m := p.member
 		tx.Add(&m)
-		others, err := tx.OtherConnections(u.WorkspaceID, u.ConnectionID)
-		if err != nil {
-			return err
+		var others []string
+		if s.OtherConnections {
+			var err error
+			if others, err = tx.OtherConnections(u.WorkspaceID, u.ConnectionID); err != nil {
+				return err
+			}
 		}
 		for _, id := range others {
 			out.Next = append(out.Next, outbox.Operation(models.KindMemberMirror, u.WorkspaceID, id, "Member", m.ID, 0, w.now()))
@@ -156,7 +158,7 @@ func (w *Workspace) apply(tx *store.Tx, out *outbox.Outcome, u models.User, befo
 	if err := w.invite(tx, out, u, p, op); err != nil {
 		return err
 	}
-	return w.teams(tx, u, p)
+	return w.teams(tx, s, p)
 }
 
 // invite makes the invitation that the plan asks for, withdraws the ones it ends, and tells the old address of a move.
@@ -224,11 +226,11 @@ func (w *Workspace) mailOperation(u models.User, cause models.Operation, now tim
 }
 
 // teams gives the member the teams that their groups name, and takes the others that follow a group.
-func (w *Workspace) teams(tx *store.Tx, u models.User, p plan) error {
+func (w *Workspace) teams(tx *store.Tx, s store.Situation, p plan) error {
 	var want, have []string
 	var err error
-	if p.inTeams {
-		if want, err = tx.TeamsWanted(u.ID); err != nil {
+	if p.inTeams && s.InGroups {
+		if want, err = tx.TeamsWanted(s.ID); err != nil {
 			return err
 		}
 	}
@@ -239,7 +241,7 @@ func (w *Workspace) teams(tx *store.Tx, u models.User, p plan) error {
 	}
 	join, leave := diff(want, have)
 	for _, id := range join {
-		tx.Add(&store.TeamMember{WorkspaceID: u.WorkspaceID, TeamID: id, MemberID: p.member.ID})
+		tx.Add(&store.TeamMember{WorkspaceID: s.WorkspaceID, TeamID: id, MemberID: p.member.ID})
 	}
 	return tx.LeaveTeams(p.member.ID, leave)
 }
