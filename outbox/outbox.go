@@ -24,7 +24,9 @@ type Outbox struct {
 
 	offers chan models.Operation
 	marks  chan store.Published
-	bulk   atomic.Pointer[map[store.Backlog]bool] // workspace and class with a long backlog, Open left 0
+	// publishes is set while Run is at work.
+	publishes atomic.Bool
+	bulk      atomic.Pointer[map[store.Backlog]bool] // workspace and class with a long backlog, Open left 0
 }
 
 // New makes an Outbox. queue may be nil. Run has to run for operations to be published at once; without it they wait
@@ -57,6 +59,10 @@ func (o *Outbox) Write(ctx context.Context, fn func(tx *store.Tx) ([]models.Oper
 			return err
 		}
 		for i := range ops {
+			if o.publishes.Load() && ops[i].State == models.OperationPending {
+				until := time.Now().Add(store.Publishing)
+				ops[i].LeaseUntil = &until // by then a relay does it
+			}
 			tx.Add(&ops[i])
 		}
 		return nil
@@ -126,6 +132,8 @@ func (o *Outbox) Run(ctx context.Context) {
 		o.keepStatistics(ctx)
 		return
 	}
+	o.publishes.Store(true)
+	defer o.publishes.Store(false)
 	var enqueuing, rest sync.WaitGroup
 	rest.Go(func() { o.keepStatistics(ctx) })
 	rest.Go(func() { o.mark() })
@@ -171,12 +179,25 @@ func (o *Outbox) enqueue(ctx context.Context, op models.Operation) bool {
 	return true
 }
 
-// mark records published tasks in batches. It waits a little: most operations are claimed by then and need no mark.
+// markAfter is how long a published task waits for its mark: most operations are done by then and need none.
+const markAfter = time.Second
+
+// mark records published tasks in batches.
 func (o *Outbox) mark() {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	var batch []store.Published
-	flush := func() {
+	type published struct {
+		store.Published
+		at time.Time
+	}
+	var waiting []published
+	flush := func(due time.Time) {
+		n := 0
+		var batch []store.Published
+		for ; n < len(waiting) && n < 2000 && !waiting[n].at.After(due); n++ {
+			batch = append(batch, waiting[n].Published)
+		}
+		waiting = waiting[n:]
 		if len(batch) == 0 {
 			return
 		}
@@ -185,20 +206,17 @@ func (o *Outbox) mark() {
 		if err := o.store.MarkPublished(ctx, batch); err != nil {
 			o.log.Warn("mark published", "tasks", len(batch), "error", err) // the relay publishes them again, to no effect
 		}
-		batch = batch[:0]
 	}
 	for {
 		select {
 		case p, ok := <-o.marks:
 			if !ok {
-				flush()
+				flush(time.Now())
 				return
 			}
-			if batch = append(batch, p); len(batch) >= 1000 {
-				flush()
-			}
+			waiting = append(waiting, published{p, time.Now()})
 		case <-tick.C:
-			flush()
+			flush(time.Now().Add(-markAfter))
 		}
 	}
 }

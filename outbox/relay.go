@@ -11,9 +11,6 @@ import (
 	"outpost/store"
 )
 
-// relayAge is how long the process that wrote an operation has to publish it before the relay does.
-const relayAge = 300 * time.Millisecond
-
 // Relay publishes operations that owe a task: what the process that wrote them did not get to, and what a sweep asks
 // for again. It needs Run for the marks. It tells how many it published; any number of relays may run.
 func (o *Outbox) Relay(ctx context.Context) (int, error) {
@@ -27,7 +24,7 @@ func (o *Outbox) Relay(ctx context.Context) (int, error) {
 	total := 0
 	for {
 		const batch = 1000
-		ops, err := o.store.TakeUnpublished(ctx, classes, relayAge, batch)
+		ops, err := o.store.TakeUnpublished(ctx, classes, batch)
 		if err != nil {
 			return total, err
 		}

@@ -105,8 +105,7 @@ func (tx *Tx) CreateConnection(c models.Connection) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec("create the connection", sql, args...)
-	return err
+	return tx.insert("create the connection", sql, args)
 }
 
 // SetConnectionStatus changes the status of a connection that is not deleted.

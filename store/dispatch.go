@@ -11,14 +11,17 @@ import (
 	"outpost/models"
 )
 
-// TakeUnpublished takes up to limit pending operations that owe a task for longer than age, for one relay to publish:
-// for five seconds no other relay gets them. It selects by state, never by "newer than the last": transactions commit
-// out of order.
-func (s *Store) TakeUnpublished(ctx context.Context, classes []string, age time.Duration, limit int) ([]models.Operation, error) {
+// Publishing is how long whoever writes an operation has to publish it; until then no relay takes it.
+const Publishing = 3 * time.Second
+
+// TakeUnpublished takes up to limit pending operations of classes that owe a task and that nobody is publishing, for one
+// relay: for a while no other gets them. It selects by state, never by "newer than the last": transactions commit out of
+// order.
+func (s *Store) TakeUnpublished(ctx context.Context, classes []string, limit int) ([]models.Operation, error) {
 	var ops []models.Operation
 	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
-		return db.Raw("UPDATE operations SET lease_until = "+s.now(5*time.Second)+` WHERE id IN (SELECT id FROM operations
-		WHERE finished_at IS NULL AND class IN ? AND state = 'pending' AND dispatched_at IS NULL AND created_at <= `+s.now(-age)+" AND (lease_until IS NULL OR lease_until < "+s.now(0)+`)
+		return db.Raw("UPDATE operations SET lease_until = "+s.now(Publishing)+` WHERE id IN (SELECT id FROM operations
+		WHERE finished_at IS NULL AND class IN ? AND state = 'pending' AND dispatched_at IS NULL AND (lease_until IS NULL OR lease_until < `+s.now(0)+`)
 		LIMIT ?`+s.dialect.skipLocked+") RETURNING *", classes, limit).Scan(&ops)
 	}).Error
 	return ops, translate(err, "relay")

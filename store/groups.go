@@ -83,8 +83,7 @@ func (tx *Tx) CreateGroup(g models.Group) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec("create the group", sql, args...)
-	return err
+	return tx.insert("create the group", sql, args)
 }
 
 // AddMemberships puts living people of the group's connection into the group, as of version. It tells how many were

@@ -14,8 +14,7 @@ func (tx *Tx) CreateTeam(t models.Team) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec("create the team", sql, args...)
-	return err
+	return tx.insert("create the team", sql, args)
 }
 
 // SaveTeam writes every changeable column of a team that the transaction has locked.

@@ -122,6 +122,16 @@ func (tx *Tx) exec(what, sql string, args ...any) (int64, error) {
 	return r.RowsAffected, nil
 }
 
+// insert runs a statement of insertStatement at once, for what follows to refer to its row.
+func (tx *Tx) insert(what, statement string, args []any) error {
+	db, err := tx.conn()
+	if err != nil {
+		return translate(err, what)
+	}
+	_, err = db.Statement.ConnPool.ExecContext(tx.ctx, statement, args...)
+	return wrap(err, what)
+}
+
 // query scans the rows of one statement into dest, a pointer to a struct, a value, or a slice of either.
 func (tx *Tx) query(dest any, what, sql string, args ...any) (int64, error) {
 	db, err := tx.conn()
@@ -191,15 +201,20 @@ func (tx *Tx) insertAdded() error {
 
 // insertTogether writes rows in one statement, behind a gate if there is one.
 func insertTogether(ctx context.Context, db *gorm.DB, rows []any, g *gate) error {
-	sql, args, err := insertStatement(ctx, rows, g)
+	statement, args, err := insertStatement(ctx, rows, g)
 	if err != nil {
 		return err
 	}
-	r := db.Exec(sql, args...)
-	if r.Error == nil && r.RowsAffected == 0 && g != nil {
+	// Past GORM: it looks at every one of some fifty arguments, in the statement that a bulk assignment is made of.
+	r, err := db.Statement.ConnPool.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return wrap(err, "insert")
+	}
+	n, err := r.RowsAffected()
+	if err == nil && n == 0 && g != nil {
 		return g.closed
 	}
-	return wrap(r.Error, "insert")
+	return err
 }
 
 var schemas sync.Map // GORM's cache of parsed models
@@ -213,7 +228,7 @@ func insertStatement(ctx context.Context, rows []any, g *gate) (string, []any, e
 	with := "WITH "
 	values, end := "VALUES (", ")"
 	if g != nil {
-		sql.WriteString("WITH gate AS (" + g.sql + g.returning + ")")
+		sql.WriteString("WITH gate AS (" + numbered(g.sql) + g.returning + ")")
 		args = append(args, g.args...)
 		with, values, end = ", ", "SELECT ", " FROM gate"
 	}
@@ -242,12 +257,33 @@ func insertStatement(ctx context.Context, rows []any, g *gate) (string, []any, e
 			sql.WriteString(name)
 			args = append(args, plain(v))
 		}
-		sql.WriteString(") " + values + strings.Repeat("?, ", len(args)-n-1) + "?" + end)
+		sql.WriteString(") " + values)
+		for j := n; j < len(args); j++ {
+			if j > n {
+				sql.WriteString(", ")
+			}
+			sql.WriteString("$" + strconv.Itoa(j+1)) // SQLite reads it as well
+		}
+		sql.WriteString(end)
 		if i < len(rows)-1 {
 			sql.WriteByte(')')
 		}
 	}
 	return sql.String(), args, nil
+}
+
+// numbered gives the parameters of a statement their numbers.
+func numbered(statement string) string {
+	var b strings.Builder
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(statement, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("$" + strconv.Itoa(n))
+		statement = after
+	}
 }
 
 // plain turns a field's value into one that GORM passes on as it is: bytes stay bytes, times are UTC.

@@ -98,30 +98,43 @@ func (s *Store) LookUp(ctx context.Context, door Door, w *Where, offset, limit i
 		return s.lookUpSlowly(ctx, door, w, offset, limit)
 	}
 	sql, args := s.living(door.ConnectionID, w)
-	var rows []struct {
-		DoorStamp   int64
-		models.User `gorm:"embedded"`
-	}
-	err := s.r(ctx).Raw("WITH found AS MATERIALIZED (SELECT * FROM directory_users WHERE "+sql+`)
-		SELECT c.stamp AS door_stamp, found.* FROM connections c LEFT JOIN found ON true WHERE c.id = ? ORDER BY found.id LIMIT ? OFFSET ?`,
-		append(args, door.ConnectionID, limit, offset)...).Scan(&rows).Error
+	// Past GORM, and without the person: most look-ups of a bulk assignment find nobody.
+	rows, err := s.r(ctx).Statement.ConnPool.QueryContext(ctx, numbered("WITH found AS MATERIALIZED (SELECT id FROM directory_users WHERE "+sql+`)
+		SELECT c.stamp, found.id FROM connections c LEFT JOIN found ON true WHERE c.id = ? ORDER BY found.id LIMIT ? OFFSET ?`), append(args, door.ConnectionID, limit, offset)...)
 	if err != nil {
 		return nil, 0, translate(err, "users")
 	}
-	if len(rows) == 0 && offset > 0 || len(rows) == limit { // past the end, or more than a page
+	defer rows.Close()
+	var ids []string
+	known := false
+	for rows.Next() {
+		var stamp int64
+		var id *string
+		if err := rows.Scan(&stamp, &id); err != nil {
+			return nil, 0, translate(err, "users")
+		}
+		if stamp != door.Stamp {
+			return nil, 0, ErrDoor
+		}
+		known = true
+		if id != nil {
+			ids = append(ids, *id)
+		}
+	}
+	switch err := rows.Err(); {
+	case err != nil:
+		return nil, 0, translate(err, "users")
+	case !known && offset > 0 || len(ids) == limit: // past the end, or more than a page
 		return s.lookUpSlowly(ctx, door, w, offset, limit)
-	}
-	if len(rows) == 0 || rows[0].DoorStamp != door.Stamp {
+	case !known:
 		return nil, 0, ErrDoor
-	}
-	if rows[0].ID == "" {
+	case len(ids) == 0:
 		return nil, 0, nil
 	}
-	users := make([]models.User, len(rows))
-	for i, r := range rows {
-		users[i] = r.User
-	}
-	return users, offset + len(users), nil
+	rows.Close()
+	var users []models.User
+	err = s.r(ctx).Raw("SELECT * FROM directory_users WHERE id "+s.dialect.in+" ORDER BY id", s.dialect.list(ids)).Scan(&users).Error
+	return users, offset + len(users), translate(err, "users")
 }
 
 // lookUpSlowly is LookUp where the answer takes a count.
@@ -241,8 +254,7 @@ func (tx *Tx) AddMirror(u models.User) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec("mirror the member", sql+" ON CONFLICT DO NOTHING", args...)
-	return err
+	return tx.insert("mirror the member", sql+" ON CONFLICT DO NOTHING", args)
 }
 
 // UnmirroredMembers lists the members of the connection's workspace that the connection shows in no form.
