@@ -26,7 +26,10 @@ func (s *server) fail(r *request, err error) {
 	if problem.Status >= 500 && problem.Status != http.StatusNotImplemented {
 		// The cause goes to the log, and only there. Below 500 the sentence may name people, and the answer has it.
 		level := slog.LevelError
-		if problem.Status == http.StatusServiceUnavailable {
+		switch {
+		case r.gone():
+			level = slog.LevelDebug
+		case problem.Status == http.StatusServiceUnavailable:
 			level = slog.LevelWarn
 		}
 		s.log.LogAttrs(r.ctx, level, "request failed", slog.String("request_id", r.id), slog.Any("error", err))

@@ -16,6 +16,7 @@ func (s *server) logRequest(r *request, began time.Time) {
 	switch {
 	case r.route.rule == public && status < http.StatusBadRequest:
 		level = slog.LevelDebug
+	case r.gone(): // nobody reads the answer, and nothing is wrong here
 	case status >= http.StatusInternalServerError && status != http.StatusNotImplemented:
 		level = slog.LevelWarn
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -29,6 +30,9 @@ type request struct {
 	body   *kept  // the beginning of the body, while it is read
 	leave  func() // ends the request's turn; nil before it has one
 }
+
+// gone reports whether the client hung up before it was answered.
+func (r *request) gone() bool { return errors.Is(r.Request.Context().Err(), context.Canceled) }
 
 // serve makes Gin's handler for a route: request id, deadline, log line and recovery for all of them; token, turn and
 // query for those that need a token.

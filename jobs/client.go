@@ -187,22 +187,28 @@ func (c *Client) DeleteTask(queue, taskID string) error {
 	return err
 }
 
-// CheckServer reports, in a sentence for the operator, a Redis that cannot serve: too old, or set to drop keys.
-func (c *Client) CheckServer(ctx context.Context) error {
-	info, err := c.redis.Info(ctx, "server").Result()
+// CheckServer tells the version of Redis, and reports, in a sentence for the operator, one that cannot serve: too old, or
+// set to drop keys when memory runs short.
+func (c *Client) CheckServer(ctx context.Context) (version string, err error) {
+	info, err := c.redis.Info(ctx, "server", "memory").Result()
 	if err != nil {
-		return err
+		return "", err
 	}
+	policy := ""
 	for line := range strings.Lines(info) {
-		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "redis_version:"); ok {
-			major, rest, _ := strings.Cut(v, ".")
-			minor, _, _ := strings.Cut(rest, ".")
-			a, _ := strconv.Atoi(major)
-			b, _ := strconv.Atoi(minor)
-			if a < 6 || (a == 6 && b < 2) {
-				return &models.Error{Code: models.Unavailable, Detail: "Redis " + v + " is too old: 6.2 or newer is needed"}
-			}
+		switch key, value, _ := strings.Cut(strings.TrimSpace(line), ":"); key {
+		case "redis_version":
+			version = value
+		case "maxmemory_policy":
+			policy = value
 		}
 	}
-	return nil
+	var major, minor int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n == 2 && (major < 6 || major == 6 && minor < 2) {
+		return version, &models.Error{Code: models.Unavailable, Detail: "Redis " + version + " is too old: 6.2 or newer is needed"}
+	}
+	if policy != "" && policy != "noeviction" {
+		return version, &models.Error{Code: models.Unavailable, Detail: "Redis drops keys when memory runs short (maxmemory-policy " + policy + "): set it to noeviction"}
+	}
+	return version, nil
 }

@@ -181,8 +181,14 @@ func TestAbsenceAndReturnOfRedisAreNoticed(t *testing.T) {
 	if err := c.SetEpoch(t.Context(), "first"); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.CheckServer(t.Context()); err != nil {
-		t.Error(err)
+	if version, err := c.CheckServer(t.Context()); err != nil || version == "" {
+		t.Error(version, err)
+	}
+	if err := c.redis.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.CheckServer(t.Context()); err == nil || !strings.Contains(err.Error(), "noeviction") {
+		t.Errorf("a Redis that drops keys: %v", err)
 	}
 	r.Kill()
 	testkit.Eventually(t, 10*time.Second, "the loss is noticed", func() bool { return c.Away() > 2*time.Second })

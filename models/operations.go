@@ -68,6 +68,7 @@ type Operation struct {
 	NotBefore    time.Time
 
 	ClaimNo      int64      `gorm:"default:0"` // rises with each claim: the fence
+	Lapses       int        `gorm:"default:0"` // claims that ended without a word
 	LeaseUntil   *time.Time // by the database's clock
 	Dispatches   int        `gorm:"default:0"` // tasks published for it so far
 	DispatchedAt *time.Time // when the last one was published; nil when one is owed

@@ -59,13 +59,13 @@ func (s *Store) MarkPublished(ctx context.Context, tasks []Published) error {
 }
 
 // SweepLeases makes running operations pending whose worker stopped renewing, at most limit, and returns them. An
-// operation that outlived lapses workers without a recorded result fails: it is what kills them.
+// operation under which more than lapses workers vanished fails: it is what kills them.
 func (s *Store) SweepLeases(ctx context.Context, limit, lapses int) ([]models.Operation, error) {
 	var ops []models.Operation
 	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
-		return db.Raw(`UPDATE operations SET state = CASE WHEN claim_no - attempts > ? THEN 'failed' ELSE 'pending' END,
-		error = CASE WHEN claim_no - attempts > ? THEN 'every worker that ran this stopped before it could report: look for crashes in the worker logs, then retry' ELSE error END,
-		finished_at = CASE WHEN claim_no - attempts > ? THEN `+s.now(0)+` END,
+		return db.Raw(`UPDATE operations SET lapses = lapses + 1, state = CASE WHEN lapses >= ? THEN 'failed' ELSE 'pending' END,
+		error = CASE WHEN lapses >= ? THEN 'every worker that ran this stopped before it could report: look for crashes in the worker logs, then retry' ELSE error END,
+		finished_at = CASE WHEN lapses >= ? THEN `+s.now(0)+` END,
 		lease_until = NULL, dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE finished_at IS NULL AND state = 'running' AND lease_until < `+s.now(0)+" LIMIT ?"+s.dialect.skipLocked+`)
 		AND state = 'running' AND lease_until < `+s.now(0)+" RETURNING *", lapses, lapses, lapses, limit).Scan(&ops)
 	}).Error

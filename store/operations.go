@@ -224,7 +224,7 @@ func (tx *Tx) Retry(workspaceID string, ids []string) ([]models.Operation, error
 		sql, args = sql+" AND id IN ?", append(args, ids)
 	}
 	var ops []models.Operation
-	if _, err := tx.query(&ops, "retry", "UPDATE operations SET state = 'pending', attempts = 0, error = '', not_before = "+tx.store.now(0)+", finished_at = NULL, dispatched_at = NULL WHERE "+sql+" RETURNING *", args...); err != nil {
+	if _, err := tx.query(&ops, "retry", "UPDATE operations SET state = 'pending', attempts = 0, lapses = 0, error = '', not_before = "+tx.store.now(0)+", finished_at = NULL, dispatched_at = NULL WHERE "+sql+" RETURNING *", args...); err != nil {
 		return nil, err
 	}
 	if len(ops) == 0 {

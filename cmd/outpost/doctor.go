@@ -131,11 +131,11 @@ func (d *doctor) redis(ctx context.Context, c config) {
 		return
 	}
 	defer client.Close()
-	err = client.CheckServer(ctx)
+	version, err := client.CheckServer(ctx)
 	var known *models.Error
 	switch {
 	case err == nil:
-		d.ok("Redis", "it answers and is new enough")
+		d.ok("Redis", "it answers: version %s, and it drops no keys", version)
 	case errors.As(err, &known):
 		d.bad("Redis", "%s", known.Detail)
 	default:

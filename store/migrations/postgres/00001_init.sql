@@ -178,6 +178,7 @@ CREATE TABLE operations (
     error         text NOT NULL DEFAULT '',
     not_before    timestamptz NOT NULL,
     claim_no      bigint NOT NULL DEFAULT 0,
+    lapses        integer NOT NULL DEFAULT 0,
     lease_until   timestamptz,
     dispatches    integer NOT NULL DEFAULT 0,
     dispatched_at timestamptz,

@@ -178,6 +178,7 @@ CREATE TABLE operations (
     error         TEXT NOT NULL DEFAULT '',
     not_before    DATETIME NOT NULL,
     claim_no      INTEGER NOT NULL DEFAULT 0,
+    lapses        INTEGER NOT NULL DEFAULT 0,
     lease_until   DATETIME,
     dispatches    INTEGER NOT NULL DEFAULT 0,
     dispatched_at DATETIME,
