@@ -4,7 +4,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -107,9 +106,3 @@ func notFound(err error, resource, id string) error {
 
 // isNotFound reports whether err says that something is not there.
 func isNotFound(err error) bool { return models.Is(err, models.NotFound) }
-
-// asSCIM reports whether err is a SCIM error already.
-func asSCIM(err error) bool {
-	var e *scim.Error
-	return errors.As(err, &e)
-}
