@@ -63,9 +63,9 @@ type Operation struct {
 	ResourceID   string // the SCIM id
 	Version      int64  // of the resource, when the operation was written
 	State        OperationState
-	Attempts     int    `gorm:"default:0"`  // failures recorded
-	Error        string `gorm:"default:''"` // why it failed or is held, or a note on how it ended
-	NotBefore    time.Time
+	Attempts     int       `gorm:"default:0"`   // failures recorded
+	Error        string    `gorm:"default:''"`  // why it failed or is held, or a note on how it ended
+	NotBefore    time.Time `gorm:"default:now"` // zero in a new one: due at once, by the database's clock
 
 	ClaimNo      int64      `gorm:"default:0"` // rises with each claim: the fence
 	Lapses       int        `gorm:"default:0"` // claims that ended without a word

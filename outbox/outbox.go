@@ -42,7 +42,7 @@ func ID() string { return uuid.Must(uuid.NewV7()).String() }
 func Operation(kind models.Kind, workspaceID, connectionID, resourceType, resourceID string, version int64, now time.Time) models.Operation {
 	op := models.Operation{
 		ID: ID(), WorkspaceID: workspaceID, Kind: kind, Class: string(jobs.Of(kind).Class), ResourceType: resourceType, ResourceID: resourceID,
-		Version: version, State: models.OperationPending, NotBefore: now, CreatedAt: now,
+		Version: version, State: models.OperationPending, CreatedAt: now,
 	}
 	if connectionID != "" {
 		op.ConnectionID = &connectionID

@@ -176,7 +176,7 @@ CREATE TABLE operations (
     state         text NOT NULL CHECK (state IN ('pending', 'running', 'done', 'superseded', 'held', 'failed')),
     attempts      integer NOT NULL DEFAULT 0,
     error         text NOT NULL DEFAULT '',
-    not_before    timestamptz NOT NULL,
+    not_before    timestamptz NOT NULL DEFAULT clock_timestamp(),
     claim_no      bigint NOT NULL DEFAULT 0,
     lapses        integer NOT NULL DEFAULT 0,
     lease_until   timestamptz,

@@ -176,7 +176,7 @@ CREATE TABLE operations (
     state         TEXT NOT NULL CHECK (state IN ('pending', 'running', 'done', 'superseded', 'held', 'failed')),
     attempts      INTEGER NOT NULL DEFAULT 0,
     error         TEXT NOT NULL DEFAULT '',
-    not_before    DATETIME NOT NULL,
+    not_before    DATETIME NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')),
     claim_no      INTEGER NOT NULL DEFAULT 0,
     lapses        INTEGER NOT NULL DEFAULT 0,
     lease_until   DATETIME,
