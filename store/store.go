@@ -30,7 +30,8 @@ type Store struct {
 
 // Options are the settings of a Store.
 type Options struct {
-	// MaxConns bounds the connections to Postgres; 0 takes 4 per CPU plus 12. SQLite ignores it.
+	// MaxConns bounds the connections to Postgres, a quarter more for bookkeeping; 0 takes 4 per CPU plus 12, at most 32.
+	// SQLite ignores it.
 	MaxConns int
 	// StatementTimeout ends a statement on Postgres that takes longer; 0 leaves it unbounded.
 	StatementTimeout time.Duration
@@ -40,7 +41,7 @@ type Options struct {
 // A SQLite file is created when it is missing.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if o.MaxConns == 0 {
-		o.MaxConns = 4*runtime.NumCPU() + 12
+		o.MaxConns = min(4*runtime.NumCPU()+12, 32)
 	}
 	var (
 		s   *Store
