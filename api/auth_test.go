@@ -193,3 +193,23 @@ func TestAnOldTokenLivesOnUntilADayAfterTheNewOnesFirstUse(t *testing.T) {
 		}
 	})
 }
+
+func TestEndedTokenIsRefusedWhateverItSends(t *testing.T) {
+	onBoth(t, func(t *testing.T, k *kit) {
+		k.user("ada")
+		k.user("bob") // by now the token is known by heart
+		k.must(k.directory.SetConnectionStatus(t.Context(), k.issued.Connection, models.ConnectionDeleted, "cli"))
+		before := len(k.audit())
+		for _, a := range []answer{
+			k.send("POST", "/Users", `{"userName":`), k.send("GET", "/Users?filter=x", ""), k.send("GET", "/Users", ""),
+			k.send("GET", `/Users?filter=userName%20eq%20%22x%22`, ""), k.send("POST", "/Users", `{"userName":"cyd@acme.test"}`),
+		} {
+			if a.status != http.StatusUnauthorized {
+				t.Errorf("a token of a deleted connection: %d %s", a.status, a.body)
+			}
+		}
+		if n := len(k.audit()) - before; n != 0 {
+			t.Errorf("%d audit entries by a token that is no more", n)
+		}
+	})
+}

@@ -22,6 +22,12 @@ const (
 // fail answers a request with the error it ended in, and records a change that was refused. It is the one place that
 // answers errors.
 func (s *server) fail(r *request, err error) {
+	if denied := s.directory.Confirm(r.ctx, r.caller); denied != nil {
+		err = denied
+		if models.Is(denied, models.Unknown) {
+			r.access = directory.Access{}
+		}
+	}
 	problem := asProblem(err, r.id)
 	if problem.Status >= 500 && problem.Status != http.StatusNotImplemented {
 		// The cause goes to the log, and only there. Below 500 the sentence may name people, and the answer has it.

@@ -49,7 +49,8 @@ type Access struct {
 	TokenID      string
 	LastFour     string // of the token, for people
 
-	door  store.Door // what has to be checked yet; zero when it has been
+	door  store.Door // what a write requires
+	hasty bool       // nothing has been checked in the database yet
 	token string     // to check again with
 }
 
@@ -74,6 +75,7 @@ func (d *Directory) Authenticate(ctx context.Context, connectionID, token string
 	if ok {
 		// A token that is not among those known may be newer than they are.
 		if access, err := d.judge(known, token); !models.Is(err, models.Unknown) {
+			d.useOf(access)
 			return access, err
 		}
 	}
@@ -90,7 +92,9 @@ func (d *Directory) Authenticate(ctx context.Context, connectionID, token string
 	}
 	d.doors[connectionID] = fresh
 	d.mu.Unlock()
-	return d.judge(fresh, token)
+	access, err := d.judge(fresh, token)
+	d.useOf(access)
+	return access, err
 }
 
 // Admit is Authenticate from memory, for the requests of a bulk assignment: CreateUser and Users check the Access it gives
@@ -102,21 +106,56 @@ func (d *Directory) Admit(connectionID, token string) (access Access, ok bool) {
 		return access, false
 	}
 	access, err := d.judge(known, token)
-	access.door, access.token = store.Door{ConnectionID: connectionID, Stamp: known.Connection.Stamp}, token
+	access.hasty = true
 	return access, err == nil
+}
+
+// Confirm checks the token of a request that Admit let in and that did not reach the database: what it is told must not
+// depend on a token that has ended.
+func (d *Directory) Confirm(ctx context.Context, c Caller) error {
+	if !c.Access.hasty {
+		return nil
+	}
+	_, err := d.Authenticate(ctx, c.ConnectionID, c.Access.token)
+	return err
+}
+
+// write is outbox.Write through the caller's door.
+func (d *Directory) write(ctx context.Context, c Caller, change func(tx *store.Tx) ([]models.Operation, error)) error {
+	return d.admitted(ctx, c, func(door store.Door) error {
+		return d.outbox.Write(ctx, func(tx *store.Tx) ([]models.Operation, error) {
+			tx.Require(door)
+			return change(tx)
+		})
+	})
 }
 
 // admitted runs a piece of work through the caller's door. Where that has closed, the token is checked anew: if it is
 // still good the work is done, else the caller learns what has become of it.
 func (d *Directory) admitted(ctx context.Context, c Caller, work func(door store.Door) error) error {
 	err := work(c.Access.door)
-	if !errors.Is(err, store.ErrDoor) {
-		return err
+	for try := 0; errors.Is(err, store.ErrDoor) && try < 3; try++ {
+		again, denied := d.Authenticate(ctx, c.ConnectionID, c.Access.token)
+		if denied != nil {
+			return denied
+		}
+		c.Access = again
+		err = work(again.door)
 	}
-	if _, err := d.Authenticate(ctx, c.ConnectionID, c.Access.token); err != nil {
-		return err
+	if err == nil && c.Access.hasty {
+		d.useOf(c.Access)
 	}
-	return work(store.Door{})
+	return err
+}
+
+// useOf notes that a token was used, until FlushUse.
+func (d *Directory) useOf(a Access) {
+	if a.TokenID == "" {
+		return
+	}
+	d.mu.Lock()
+	d.used[a.TokenID] = d.now()
+	d.mu.Unlock()
 }
 
 // maxKnown bounds the connections kept in memory.
@@ -143,10 +182,10 @@ func (d *Directory) judge(a store.Access, token string) (Access, error) {
 	if match == nil || a.Connection.Status == models.ConnectionDeleted {
 		return Access{}, unknown
 	}
-	d.mu.Lock()
-	d.used[match.ID] = now
-	d.mu.Unlock()
-	access := Access{WorkspaceID: a.Connection.WorkspaceID, ConnectionID: a.Connection.ID, Provider: a.Connection.Provider, TokenID: match.ID, LastFour: match.LastFour}
+	access := Access{
+		WorkspaceID: a.Connection.WorkspaceID, ConnectionID: a.Connection.ID, Provider: a.Connection.Provider, TokenID: match.ID, LastFour: match.LastFour,
+		door: store.Door{ConnectionID: a.Connection.ID, Stamp: a.Connection.Stamp}, token: token,
+	}
 	if !a.Plan.DirectorySync() {
 		return access, &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan and this workspace is not on it: upgrade the workspace, then try again"}
 	}
@@ -214,7 +253,7 @@ func (d *Directory) RotateToken(ctx context.Context, c models.Connection, atOnce
 	now := d.now()
 	issued := IssuedToken{Connection: c, Token: newToken(c.ID)}
 	err := d.store.Write(ctx, func(tx *store.Tx) error {
-		fresh, err := tx.Connection(c.ID)
+		fresh, err := tx.LockConnection(c.ID)
 		if err != nil {
 			return err
 		}
@@ -239,8 +278,8 @@ func (d *Directory) RotateToken(ctx context.Context, c models.Connection, atOnce
 	return issued, err
 }
 
-// SetConnectionStatus pauses, resumes or deletes a connection. Deleting ends its tokens at once; the people it made stay
-// members, and are managed by hand from then on.
+// SetConnectionStatus pauses, resumes or deletes a connection. Deleting ends its tokens at once; what was acknowledged
+// before is still carried out, the people it made stay members, and are managed by hand from then on.
 func (d *Directory) SetConnectionStatus(ctx context.Context, c models.Connection, status models.ConnectionStatus, actor string) error {
 	now := d.now()
 	return d.store.Write(ctx, func(tx *store.Tx) error {

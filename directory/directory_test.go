@@ -385,3 +385,45 @@ func TestFiltersThatAreNotSupportedAreNeverUnfiltered(t *testing.T) {
 		}
 	})
 }
+
+func TestTokenThatEndsBetweenItsCheckAndTheWriteIsRefused(t *testing.T) {
+	t.Parallel()
+	fixture.Each(t, func(t *testing.T, w *fixture.World) {
+		ada, g := w.User("ada"), w.Group("Ops")
+		enter := func() directory.Caller {
+			t.Helper()
+			a, err := w.Directory.Authenticate(t.Context(), w.Connection.ID, w.Token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := w.Caller()
+			c.Access = a
+			return c
+		}
+		c := enter() // and then the body is long in coming
+		if _, err := w.Directory.ReplaceUser(t.Context(), c, ada.ID, w.Resource(`{"userName":"ada@acme.test","displayName":"Before"}`)); err != nil {
+			t.Fatal(err)
+		}
+		issued, err := w.Directory.RotateToken(t.Context(), w.Connection, true, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		denied := func(what string, err error) {
+			t.Helper()
+			if !models.Is(err, models.Unknown) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		_, err = w.Directory.ReplaceUser(t.Context(), c, ada.ID, w.Resource(`{"userName":"ada@acme.test","displayName":"After"}`))
+		denied("replace a user", err)
+		_, err = w.Directory.CreateUser(t.Context(), c, w.Person("bob"))
+		denied("create a user", err)
+		_, err = w.Directory.PatchGroup(t.Context(), c, g.ID, []scim.GroupChange{{Kind: scim.SetDisplayName, Text: "After"}})
+		denied("patch a group", err)
+		denied("delete a user", w.Directory.DeleteUser(t.Context(), c, ada.ID))
+		w.Token = issued.Token
+		if _, err := w.Directory.ReplaceUser(t.Context(), enter(), ada.ID, w.Resource(`{"userName":"ada@acme.test","displayName":"New token"}`)); err != nil {
+			t.Errorf("the new token: %v", err)
+		}
+	})
+}

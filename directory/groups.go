@@ -50,7 +50,7 @@ func (d *Directory) CreateGroup(ctx context.Context, c Caller, in *scim.Group) (
 	now := d.now()
 	g := models.Group{ID: outbox.ID(), WorkspaceID: c.WorkspaceID, ConnectionID: c.ConnectionID, Version: 1, ExternalID: in.ExternalID, CreatedAt: now, UpdatedAt: now}
 	rename(&g, in.DisplayName)
-	err := d.outbox.Write(ctx, func(tx *store.Tx) ([]models.Operation, error) {
+	err := d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		op := groupOperation(c, g, now)
 		if len(in.Members) == 0 {
 			tx.Add(&g)
@@ -88,7 +88,7 @@ func (d *Directory) PatchGroup(ctx context.Context, c Caller, id string, changes
 		return g, scim.NotFound("Group %s does not exist in this connection", id)
 	}
 	now := d.now()
-	err = d.outbox.Write(ctx, func(tx *store.Tx) ([]models.Operation, error) {
+	err = d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		old, err := tx.LockGroup(c.ConnectionID, id)
 		if err != nil {
 			return nil, err
@@ -141,8 +141,13 @@ func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.Group
 		if err := tx.StopWaiting(g.ID, values); err != nil {
 			return false, err
 		}
+		// Whoever has arrived and is not joined yet waits by another name.
+		waited, err := tx.StopWaitingFor(g.ID, people)
+		if err != nil {
+			return false, err
+		}
 		n, err := tx.RemoveMemberships(g.ID, g.Version, people)
-		return n > 0, err
+		return n+waited > 0, err
 	case scim.ReplaceMembers, scim.RemoveAllMembers:
 		people, waiting, err := d.resolve(tx, *g, change.Members, now)
 		if err != nil {
@@ -171,7 +176,7 @@ func (d *Directory) DeleteGroup(ctx context.Context, c Caller, id string) error 
 		return scim.NotFound("Group %s does not exist in this connection", id)
 	}
 	now := d.now()
-	err := d.outbox.Write(ctx, func(tx *store.Tx) ([]models.Operation, error) {
+	err := d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		g, err := tx.LockGroup(c.ConnectionID, id)
 		if err != nil {
 			return nil, err
@@ -259,11 +264,17 @@ func Join(tx *store.Tx, connectionID string, arrived []store.Arrived, now time.T
 			return nil, err
 		}
 		var values, people []string
+		person := map[string]string{}
 		for _, a := range byGroup[id] {
-			values, people = append(values, a.Value), append(people, a.UserID)
+			values = append(values, a.Value)
+			person[a.Value] = a.UserID
 		}
-		if err := tx.StopWaiting(id, values); err != nil {
+		still, err := tx.TakeWaiting(id, values) // a request may have removed some meanwhile
+		if err != nil {
 			return nil, err
+		}
+		for _, v := range still {
+			people = append(people, person[v])
 		}
 		g.Version++
 		n, err := tx.AddMemberships(g, g.Version, people)

@@ -13,7 +13,8 @@ import (
 // Task is what a worker gets from the queue.
 type Task struct {
 	OperationID string
-	Dispatch    int // the number of this task among those published for the operation
+	Dispatch    int    // the number of this task among those published for the operation
+	Queue       string // where it came from
 }
 
 // RetryError makes the queue bring a task again after Delay. The operation's row says the same; the queue only shows it.
@@ -63,6 +64,7 @@ func (c *Client) Serve(class Class, concurrency int, log *slog.Logger, handle fu
 	})
 	err := server.Start(asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
 		task := Task{OperationID: string(t.Payload())}
+		task.Queue, _ = asynq.GetQueueName(ctx)
 		if id, ok := asynq.GetTaskID(ctx); ok {
 			if _, n, ok := ParseTaskID(id); ok {
 				task.Dispatch = n

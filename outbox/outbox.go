@@ -79,6 +79,7 @@ type Outcome struct {
 	Note      string                // for people, on the operation
 	Next      []models.Operation    // written in the same transaction
 	NotBefore time.Time             // when set, the operation is not settled but due again then
+	Delay     time.Duration         // likewise, after a while by the database's clock
 	Continue  bool                  // when set, the operation goes on running under the same claim
 }
 
@@ -96,6 +97,9 @@ func (o *Outbox) Apply(ctx context.Context, op models.Operation, effect func(tx 
 		}
 		if !out.NotBefore.IsZero() {
 			return out.Next, tx.Postpone(claim, out.NotBefore)
+		}
+		if out.Delay > 0 {
+			return out.Next, tx.Defer(claim, out.Delay)
 		}
 		if out.State == "" {
 			out.State = models.OperationDone

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 // claim takes an operation, which must be there to take.
 func claim(t *testing.T, w *fixture.World, id string) models.Operation {
 	t.Helper()
-	op, ok, _, err := w.Store.Claim(t.Context(), id, 1)
+	op, ok, _, err := w.Store.Claim(t.Context(), id, 1, "")
 	if err != nil || !ok {
 		t.Fatalf("claim: %v %v", ok, err)
 	}
@@ -38,7 +38,7 @@ func TestAnOperationIsRunByOneWorkerAtATime(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				if _, ok, _, err := w.Store.Claim(context.Background(), id, 1); err != nil {
+				if _, ok, _, err := w.Store.Claim(context.Background(), id, 1, ""); err != nil {
 					t.Error(err)
 				} else if ok {
 					won.Add(1)
@@ -112,7 +112,7 @@ func TestAnOperationThatKillsItsWorkersIsSetAside(t *testing.T) {
 		w.User("ada")
 		id := w.Operations()[0].ID
 		for i := range 20 {
-			if _, ok, _, err := w.Store.Claim(t.Context(), id, 1); err != nil || !ok {
+			if _, ok, _, err := w.Store.Claim(t.Context(), id, 1, ""); err != nil || !ok {
 				t.Fatalf("claim %d: %v %v", i, ok, err)
 			}
 			w.Store.SetClockOffset(time.Duration(i+1) * (store.Lease + time.Second))

@@ -46,13 +46,10 @@ func (o *Outbox) Relay(ctx context.Context) (int, error) {
 	}
 }
 
-// lapses is how many workers may vanish under an operation before it is failed instead of tried again.
-const lapses = 10
-
 // Sweep finds operations that nobody works on and that no task will come for, and lets the relay publish them again:
 // those whose worker stopped renewing its lease, and those that their queue has passed. It gives the recovery time.
 func (o *Outbox) Sweep(ctx context.Context) (redispatched int64, err error) {
-	lapsed, err := o.store.SweepLeases(ctx, 1000, lapses)
+	lapsed, err := o.store.SweepLeases(ctx, 1000)
 	if err != nil {
 		return 0, err
 	}

@@ -92,6 +92,16 @@ func (tx *Tx) Connection(id string) (models.Connection, error) {
 	return c, err
 }
 
+// LockConnection locks the row of a connection: changes of its access come one after the other.
+func (tx *Tx) LockConnection(id string) (models.Connection, error) {
+	var c models.Connection
+	n, err := tx.query(&c, "the connection", "SELECT * FROM connections WHERE id = ?"+tx.store.dialect.forUpdate, id)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: "the connection " + id + " does not exist"}
+	}
+	return c, err
+}
+
 // OtherConnections lists the ids of the workspace's connections that are not deleted, but for one.
 func (tx *Tx) OtherConnections(workspaceID, but string) ([]string, error) {
 	var ids []string

@@ -39,10 +39,12 @@ type dialect struct {
 	forUpdate, skipLocked string
 	// oneStatement says that several INSERTs may share a statement (data-modifying WITH).
 	oneStatement bool
-	// lock takes a lock held to the end of the transaction: exclusive, or shared.
-	lock, lockShared string
-	// email matches an e-mail of directory_users.resource: parameters are the folded address, and the type for emailOfType.
-	email, emailOfType string
+	// lock takes a lock held to the end of the transaction.
+	lock string
+	// tryLock asks for the exclusive lock without waiting; tryBoth waits for one and asks for a share of another.
+	tryLock, tryBoth string
+	// email matches an e-mail of directory_users.resource by its lower-case address, emailType by its type, emailOfType by both.
+	email, emailType, emailOfType string
 }
 
 var postgresDialect = dialect{
@@ -58,12 +60,14 @@ var postgresDialect = dialect{
 	notIn: func(column string) string {
 		return "NOT EXISTS (SELECT 1 FROM unnest(CAST(? AS uuid[])) AS v WHERE v = " + column + ")"
 	},
-	forUpdate:    " FOR UPDATE",
-	skipLocked:   " FOR UPDATE SKIP LOCKED",
+	forUpdate:    " FOR NO KEY UPDATE", // what foreign keys ask for goes beside it
+	skipLocked:   " FOR NO KEY UPDATE SKIP LOCKED",
 	oneStatement: true,
 	lock:         "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
-	lockShared:   "SELECT pg_advisory_xact_lock_shared(hashtextextended(?, 0))",
+	tryLock:      "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))",
+	tryBoth:      "SELECT pg_try_advisory_xact_lock_shared(hashtextextended(?, 0)) FROM (SELECT pg_advisory_xact_lock(hashtextextended(?, 0)) OFFSET 0) AS held",
 	email:        "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ?)",
+	emailType:    "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'type') = ?)",
 	emailOfType:  "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ? AND lower(e->>'type') = ?)",
 }
 
@@ -81,6 +85,7 @@ var sqliteDialect = dialect{
 	in:          "IN (SELECT value FROM json_each(?))",
 	notIn:       func(column string) string { return column + " NOT IN (SELECT value FROM json_each(?))" },
 	email:       "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ?)",
+	emailType:   "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'type') = ?)",
 	emailOfType: "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ? AND lower(e.value->>'type') = ?)",
 }
 

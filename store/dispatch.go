@@ -59,15 +59,15 @@ func (s *Store) MarkPublished(ctx context.Context, tasks []Published) error {
 }
 
 // SweepLeases makes running operations pending whose worker stopped renewing, at most limit, and returns them. An
-// operation under which more than lapses workers vanished fails: it is what kills them.
-func (s *Store) SweepLeases(ctx context.Context, limit, lapses int) ([]models.Operation, error) {
+// operation under which MaxLapses workers vanished fails: it is what kills them.
+func (s *Store) SweepLeases(ctx context.Context, limit int) ([]models.Operation, error) {
 	var ops []models.Operation
 	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
 		return db.Raw(`UPDATE operations SET lapses = lapses + 1, state = CASE WHEN lapses >= ? THEN 'failed' ELSE 'pending' END,
 		error = CASE WHEN lapses >= ? THEN 'every worker that ran this stopped before it could report: look for crashes in the worker logs, then retry' ELSE error END,
 		finished_at = CASE WHEN lapses >= ? THEN `+s.now(0)+` END,
 		lease_until = NULL, dispatched_at = NULL WHERE id IN (SELECT id FROM operations WHERE finished_at IS NULL AND state = 'running' AND lease_until < `+s.now(0)+" LIMIT ?"+s.dialect.skipLocked+`)
-		AND state = 'running' AND lease_until < `+s.now(0)+" RETURNING *", lapses, lapses, lapses, limit).Scan(&ops)
+		AND state = 'running' AND lease_until < `+s.now(0)+" RETURNING *", MaxLapses, MaxLapses, MaxLapses, limit).Scan(&ops)
 	}).Error
 	return ops, translate(err, "sweep leases")
 }
@@ -89,7 +89,7 @@ func (s *Store) SweepQueue(ctx context.Context, class, queue string, before time
 			break
 		}
 	}
-	sql, args := "finished_at IS NULL AND class = ? AND queue = ? AND state = 'pending' AND dispatched_at IS NOT NULL AND ("+strings.Join(due, " OR ")+")", []any{class, queue}
+	sql, args := "finished_at IS NULL AND class = ? AND queue IN (?, '') AND state = 'pending' AND dispatched_at IS NOT NULL AND ("+strings.Join(due, " OR ")+")", []any{class, queue}
 	if !before.IsZero() {
 		sql, args = sql+" AND dispatched_at < ? AND not_before < ?", append(args, before.UTC(), before.UTC())
 	}

@@ -139,15 +139,36 @@ func (tx *Tx) Wait(g models.Group, waiting []models.WaitingMember) (int64, error
 
 // StopWaiting forgets values that a group named; nil values forgets all of them.
 func (tx *Tx) StopWaiting(groupID string, values []string) error {
-	sql, args := "DELETE FROM waiting_members WHERE group_id = ?", []any{groupID}
-	if values != nil {
-		if len(values) == 0 {
-			return nil
-		}
-		sql, args = sql+" AND value IN ?", append(args, values)
+	if values == nil {
+		_, err := tx.exec("stop waiting", "DELETE FROM waiting_members WHERE group_id = ?", groupID)
+		return err
 	}
-	_, err := tx.exec("stop waiting", sql, args...)
+	_, err := tx.TakeWaiting(groupID, values)
 	return err
+}
+
+// TakeWaiting forgets values that a group named, and tells which of them it still waited for.
+func (tx *Tx) TakeWaiting(groupID string, values []string) ([]string, error) {
+	var taken []string
+	for at := 0; at < len(values); at += 1000 {
+		var part []string
+		if _, err := tx.query(&part, "stop waiting", "DELETE FROM waiting_members WHERE group_id = ? AND value IN ? RETURNING value", groupID, values[at:min(at+1000, len(values))]); err != nil {
+			return nil, err
+		}
+		taken = append(taken, part...)
+	}
+	return taken, nil
+}
+
+// StopWaitingFor forgets the values by which a group waits for people who are there: their ids and externalIds. It
+// tells how many.
+func (tx *Tx) StopWaitingFor(groupID string, userIDs []string) (int64, error) {
+	if len(userIDs) == 0 {
+		return 0, nil
+	}
+	d := tx.store.dialect
+	return tx.exec("stop waiting", "DELETE FROM waiting_members WHERE group_id = ? AND value IN (SELECT external_id FROM directory_users WHERE id "+d.in+" UNION SELECT CAST(id AS text) FROM directory_users WHERE id "+d.in+")",
+		groupID, d.list(userIDs), d.list(userIDs))
 }
 
 // Arrived is a waiting value for which there is a living person now.

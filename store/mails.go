@@ -32,7 +32,7 @@ func (tx *Tx) WasTold(memberID string) (bool, error) {
 
 // RequeueMail gives an invitation's mail that was kept back to another operation. It tells whether there was one.
 func (tx *Tx) RequeueMail(invitationID, operationID string) (bool, error) {
-	n, err := tx.exec("send the mail after all", "UPDATE mails SET operation_id = ?, state = 'ready', slot_at = NULL, response = '' WHERE invitation_id = ? AND kind = ? AND state = 'failed'",
+	n, err := tx.exec("send the mail after all", "UPDATE mails SET operation_id = ?, state = 'ready', slot_at = NULL, response = '' WHERE invitation_id = ? AND kind = ? AND state = 'failed' AND response LIKE 'not sent:%'",
 		operationID, invitationID, models.MailInvitation)
 	return n > 0, err
 }

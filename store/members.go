@@ -44,21 +44,11 @@ func (s *Store) Member(ctx context.Context, workspaceID, id string) (models.Memb
 	return m, translate(err, "the member "+id)
 }
 
-// MemberOf finds the member that a person is: the one that follows them, else the one they began as a mirror of. The
-// row is locked. ok is false when there is none yet.
-func (tx *Tx) MemberOf(u models.User) (m models.Member, ok bool, err error) {
-	n, err := tx.query(&m, "the member", `SELECT * FROM members WHERE workspace_id = ? AND (directory_user_id = ? OR (id = ? AND directory_user_id IS NULL))
-		ORDER BY (directory_user_id IS NULL) LIMIT 1`+tx.store.dialect.forUpdate, u.WorkspaceID, u.ID, u.MirrorOf)
-	return m, n > 0, err
-}
-
-// MemberByEmail finds the member of a workspace with the folded address and locks the row.
-func (tx *Tx) MemberByEmail(workspaceID, key string) (m models.Member, ok bool, err error) {
-	if key == "" {
-		return m, false, nil
-	}
-	n, err := tx.query(&m, "the member", "SELECT * FROM members WHERE workspace_id = ? AND email_key = ?"+tx.store.dialect.forUpdate, workspaceID, key)
-	return m, n > 0, err
+// LockMember locks the row of a member.
+func (tx *Tx) LockMember(id string) error {
+	var ids []string
+	_, err := tx.query(&ids, "the member", "SELECT id FROM members WHERE id = ?"+tx.store.dialect.forUpdate, id)
+	return err
 }
 
 // Candidates finds, in one look, the members that a person could be: the one that follows them, the one they began as
@@ -122,10 +112,10 @@ func (tx *Tx) Invitation(id string) (models.Invitation, error) {
 	return inv, err
 }
 
-// ReopenInvitation makes a withdrawn invitation good again until expires.
-func (tx *Tx) ReopenInvitation(id string, expires time.Time) error {
-	_, err := tx.exec("reopen the invitation", "UPDATE invitations SET state = 'open', expires_at = ? WHERE id = ? AND state = 'void'", expires.UTC(), id)
-	return err
+// ReopenInvitation makes a withdrawn invitation good again until expires. It tells whether it was one.
+func (tx *Tx) ReopenInvitation(id string, expires time.Time) (bool, error) {
+	n, err := tx.exec("reopen the invitation", "UPDATE invitations SET state = 'open', expires_at = ? WHERE id = ? AND state = 'void'", expires.UTC(), id)
+	return n > 0, err
 }
 
 // ExpireInvitations closes open invitations whose time is over.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,13 +64,15 @@ func (s *Store) Backlogs(ctx context.Context, over int) ([]Backlog, error) {
 const Lease = 8 * time.Second
 
 // Claim takes an operation for the caller: it is running from now on, and only the holder of the returned ClaimNo can
-// settle it. dispatch is the number of the task that asks, 0 for none. ok is false when there is nothing to do: it is
+// settle it. dispatch and queue are the number
+// of the task that asks and where it came from, 0 and "" for none. ok is false when there is nothing to do: it is
 // settled, held, or another's until the lease ends. An operation that is not due yet is not claimed: early is when it is.
-func (s *Store) Claim(ctx context.Context, id string, dispatch int) (op models.Operation, ok bool, early time.Time, err error) {
+func (s *Store) Claim(ctx context.Context, id string, dispatch int, queue string) (op models.Operation, ok bool, early time.Time, err error) {
 	r := s.book(ctx, func(db *gorm.DB) *gorm.DB {
 		return db.Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`,
-		dispatches = CASE WHEN dispatches < ? THEN ? ELSE dispatches END, dispatched_at = coalesce(dispatched_at, `+s.now(0)+`)
-		WHERE id = ? AND (state = 'pending' OR (state = 'running' AND lease_until < `+s.now(0)+`)) AND not_before <= `+s.now(slack)+" RETURNING *", dispatch, dispatch, id).Scan(&op)
+		lapses = lapses + CASE WHEN state = 'running' THEN 1 ELSE 0 END,
+		dispatches = CASE WHEN dispatches < ? THEN ? ELSE dispatches END, queue = CASE WHEN ? <> '' THEN ? ELSE queue END, dispatched_at = coalesce(dispatched_at, `+s.now(0)+`)
+		WHERE id = ? AND (state = 'pending' OR (state = 'running' AND lapses < `+maxLapses+` AND lease_until < `+s.now(0)+`)) AND not_before <= `+s.now(slack)+" RETURNING *", dispatch, dispatch, queue, queue, id).Scan(&op)
 	})
 	if r.Error != nil {
 		return op, false, early, translate(r.Error, "claim")
@@ -96,12 +99,17 @@ const slack = time.Second
 func (s *Store) ClaimDue(ctx context.Context, class string, n int) ([]models.Operation, error) {
 	var ops []models.Operation
 	err := s.book(ctx, func(db *gorm.DB) *gorm.DB {
-		return db.Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lease_until = "+s.now(Lease)+`
-		WHERE id IN (SELECT id FROM operations WHERE finished_at IS NULL AND class = ? AND not_before <= `+s.now(0)+" AND (state = 'pending' OR (state = 'running' AND lease_until < "+s.now(0)+`))
+		return db.Raw("UPDATE operations SET state = 'running', claim_no = claim_no + 1, lapses = lapses + CASE WHEN state = 'running' THEN 1 ELSE 0 END, lease_until = "+s.now(Lease)+`
+		WHERE id IN (SELECT id FROM operations WHERE finished_at IS NULL AND class = ? AND not_before <= `+s.now(0)+" AND (state = 'pending' OR (state = 'running' AND lapses < "+maxLapses+" AND lease_until < "+s.now(0)+`))
 		ORDER BY dispatched_at NULLS FIRST, not_before LIMIT ?`+s.dialect.skipLocked+") RETURNING *", class, n).Scan(&ops)
 	}).Error
 	return ops, translate(err, "claim")
 }
+
+// MaxLapses is how many workers may vanish under an operation before it is failed instead of tried again.
+const MaxLapses = 10
+
+var maxLapses = strconv.Itoa(MaxLapses)
 
 // Claimed names one claim on one operation.
 type Claimed struct {
@@ -158,6 +166,12 @@ func (tx *Tx) Holds(c Claimed) error {
 func (tx *Tx) Postpone(c Claimed, at time.Time) error {
 	n, err := tx.exec("postpone", "UPDATE operations SET state = 'pending', not_before = ?, lease_until = NULL, dispatched_at = NULL WHERE id = ? AND state = 'running' AND claim_no = ?",
 		at.UTC(), c.ID, c.ClaimNo)
+	return affected(n, err, "the claim")
+}
+
+// Defer is Postpone by the database's clock.
+func (tx *Tx) Defer(c Claimed, after time.Duration) error {
+	n, err := tx.exec("postpone", "UPDATE operations SET state = 'pending', not_before = "+tx.store.now(after)+", lease_until = NULL, dispatched_at = NULL WHERE id = ? AND state = 'running' AND claim_no = ?", c.ID, c.ClaimNo)
 	return affected(n, err, "the claim")
 }
 

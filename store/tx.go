@@ -303,17 +303,25 @@ func plain(v any) any {
 // Lock takes the exclusive lock called name until the transaction ends. On SQLite the transaction has it already.
 func (tx *Tx) Lock(name string) error { return tx.lock(tx.store.dialect.lock, name) }
 
-// LockShared takes the lock called name together with others who share it.
-func (tx *Tx) LockShared(name string) error { return tx.lock(tx.store.dialect.lockShared, name) }
-
-// LockPerson is Lock(person) and LockShared(teams) in one statement.
-func (tx *Tx) LockPerson(person, teams string) error {
-	d := tx.store.dialect
-	if d.lock == "" {
-		return nil
+// TryLock is Lock where another has it not: it does not wait, and tells whether it has the lock now.
+func (tx *Tx) TryLock(name string) (bool, error) {
+	if tx.store.dialect.tryLock == "" {
+		return true, nil
 	}
-	_, err := tx.exec("lock "+person, d.lock+", "+strings.TrimPrefix(d.lockShared, "SELECT "), person, teams)
-	return err
+	var got bool
+	_, err := tx.query(&got, "lock "+name, tx.store.dialect.tryLock, name)
+	return got, err
+}
+
+// LockAndShare is Lock(name), and then a share of the lock called shared unless somebody has or waits for it alone: it
+// tells whether it has both.
+func (tx *Tx) LockAndShare(name, shared string) (bool, error) {
+	if tx.store.dialect.tryBoth == "" {
+		return true, nil
+	}
+	var got bool
+	_, err := tx.query(&got, "lock "+name, tx.store.dialect.tryBoth, shared, name)
+	return got, err
 }
 
 func (tx *Tx) lock(sql, name string) error {

@@ -35,10 +35,12 @@ func Nothing() Where { return where(true, "1 = 0") }
 // An index finds the address a member is reached at; only people with several are searched in their resource.
 func EmailIs(key, kind string) Where {
 	return Where{few: true, make: func(d dialect) (string, []any) {
+		lower := strings.ToLower(key)
 		if kind == "" {
-			return "((email_key = ? OR email_count > 1) AND " + d.email + ")", []any{key, strings.ToLower(key)}
+			return "((email_key = ? AND email_count = 1) OR (email_count > 1 AND " + d.email + "))", []any{key, lower}
 		}
-		return "((email_key = ? OR email_count > 1) AND " + d.emailOfType + ")", []any{key, strings.ToLower(key), strings.ToLower(kind)}
+		kind := strings.ToLower(kind)
+		return "((email_key = ? AND email_count = 1 AND " + d.emailType + ") OR (email_count > 1 AND " + d.emailOfType + "))", []any{key, kind, lower, kind}
 	}}
 }
 

@@ -50,7 +50,7 @@ var comparisons = []string{
 		JOIN directory_groups g ON g.id = t.group_id JOIN connections c ON c.id = g.connection_id AND c.status <> 'deleted' JOIN members m ON m.id = tm.member_id
 		LEFT JOIN directory_users u ON u.id = m.directory_user_id
 		WHERE t.workspace_id = ? AND NOT EXISTS (SELECT 1 FROM memberships x WHERE x.group_id = t.group_id AND x.user_id = u.id AND NOT x.removed AND u.active AND u.removed_at IS NULL)
-		AND NOT (` + excused + `)`,
+		AND (u.id IS NULL OR NOT (` + excused + `))`,
 }
 
 // Compare reads a workspace and its directory in one snapshot: existence, status, name and e-mail of every linked

@@ -138,7 +138,7 @@ func TestWorkerLostWhileCommittingLeavesDeliveryUnknown(t *testing.T) {
 		w.Serve(w.Worker(nil), map[jobs.Class]int{jobs.Provision: 1})
 		w.User("ada")
 		testkit.Eventually(t, 20*time.Second, "the invitation is written", func() bool { return mailOperation(w).ID != "" })
-		op, ok, _, err := w.Store.Claim(t.Context(), mailOperation(w).ID, 1)
+		op, ok, _, err := w.Store.Claim(t.Context(), mailOperation(w).ID, 1, "")
 		if err != nil || !ok {
 			t.Fatal(ok, err)
 		}

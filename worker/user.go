@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"outpost/directory"
 	"outpost/models"
@@ -26,8 +27,8 @@ func (w *Worker) convergeUser(ctx context.Context, op models.Operation) error {
 		if op.ConnectionID == nil {
 			return outbox.Outcome{State: models.OperationSuperseded}, nil
 		}
-		if err := workspace.LockPerson(tx, op.ResourceID, *op.ConnectionID); err != nil {
-			return outbox.Outcome{}, err
+		if free, err := workspace.LockPerson(tx, op.ResourceID, *op.ConnectionID); err != nil || !free {
+			return w.soon(), err
 		}
 		situation, err := tx.Situation(op.ResourceID)
 		if err != nil {
@@ -53,19 +54,35 @@ func (w *Worker) groupSync(ctx context.Context, op models.Operation) error {
 		if op.ConnectionID == nil {
 			return outbox.Outcome{State: models.OperationSuperseded}, nil
 		}
-		if err := workspace.LockTeams(tx, *op.ConnectionID); err != nil {
-			return outbox.Outcome{}, err
+		if free, err := workspace.LockTeams(tx, *op.ConnectionID); err != nil || !free {
+			return w.soon(), err
 		}
-		arrived, err := tx.ArrivedForGroup(op.ResourceID)
-		if err != nil {
-			return outbox.Outcome{}, err
+		for {
+			g, err := tx.DesiredGroup(op.ResourceID)
+			if err != nil {
+				return outbox.Outcome{}, err
+			}
+			// After the group was read, so that whoever waits by its version is seen. Those who have arrived are applied
+			// right here, with the version that gives: no operation has to follow. Joining locks the group, and the second
+			// look is the last.
+			arrived, err := tx.ArrivedForGroup(op.ResourceID)
+			if err != nil {
+				return outbox.Outcome{}, err
+			}
+			if len(arrived) == 0 || g.RemovedAt != nil {
+				return w.Workspace.ConvergeGroup(tx, op, g)
+			}
+			if _, err := directory.Join(tx, *op.ConnectionID, arrived, w.Now()); err != nil {
+				return outbox.Outcome{}, err
+			}
 		}
-		// Those who arrived are applied right here, with the group's new version: no operation has to follow.
-		if _, err := directory.Join(tx, *op.ConnectionID, arrived, w.Now()); err != nil {
-			return outbox.Outcome{}, err
-		}
-		return w.Workspace.ConvergeGroup(tx, op)
 	})
+}
+
+// soon gives an operation back for a moment, without counting an attempt: another of its connection is at work, and the
+// places of a pool are for everybody.
+func (w *Worker) soon() outbox.Outcome {
+	return outbox.Outcome{Delay: 200 * time.Millisecond}
 }
 
 // memberMirror shows a member who joined to another connection of the workspace, so that its provider finds them.

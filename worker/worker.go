@@ -110,7 +110,7 @@ func (w *Worker) serve(ctx context.Context, pool chan struct{}, t jobs.Task) err
 	case <-ctx.Done():
 		return &jobs.RetryError{Delay: time.Second, Err: ctx.Err()}
 	}
-	op, ok, early, err := w.Store.Claim(ctx, t.OperationID, t.Dispatch)
+	op, ok, early, err := w.Store.Claim(ctx, t.OperationID, t.Dispatch, t.Queue)
 	switch {
 	case err != nil:
 		w.Log.Warn("claim", "operation_id", t.OperationID, "error", err)
@@ -241,29 +241,46 @@ func (w *Worker) failed(ctx context.Context, log *slog.Logger, op models.Operati
 	reason := sentence(cause)
 	if permanent(cause) || op.Attempts+1 >= policy.Attempts {
 		if err := w.Store.Fail(ctx, c, reason); err != nil {
-			log.Warn("operation failed, and that could not be recorded", "cause", cause, "error", err)
+			log.Warn("operation failed, and that could not be recorded", "cause", kindOf(cause), "error", err)
 			return &jobs.RetryError{Delay: time.Second, Err: errNotRecorded}
 		}
-		log.Warn("operation failed for good", "error", cause)
+		log.Warn("operation failed for good", "cause", kindOf(cause))
 		return &jobs.StopError{Err: errors.New(string(op.Kind) + " failed")}
 	}
 	delay := policy.Delay(op.Attempts + 1)
 	if err := w.Store.RecordFailure(ctx, c, reason, delay, owed); err != nil {
-		log.Warn("attempt failed, and that could not be recorded", "cause", cause, "error", err)
+		log.Warn("attempt failed, and that could not be recorded", "cause", kindOf(cause), "error", err)
 		return &jobs.RetryError{Delay: time.Second, Err: errNotRecorded}
 	}
-	log.Warn("attempt failed", "error", cause, "again_in", delay.String())
+	log.Warn("attempt failed", "cause", kindOf(cause), "again_in", delay.String())
 	return &jobs.RetryError{Delay: delay, Err: errors.New(string(op.Kind) + " will be tried again")}
 }
 
 // permanent reports whether an error can never go away by trying again.
 func permanent(err error) bool {
+	var taken *store.Violation
+	if errors.As(err, &taken) {
+		return false // two operations met at a unique value: the next try sees the other
+	}
 	for _, code := range []models.Code{models.Invalid, models.Conflict, models.Denied, models.NotFound} {
 		if models.Is(err, code) {
 			return true
 		}
 	}
 	return false
+}
+
+// kindOf is a cause for the log: what is said to admins may name people, and is on the operation.
+func kindOf(err error) string {
+	var known *models.Error
+	var sent *mail.Error
+	switch {
+	case errors.As(err, &sent):
+		return fmt.Sprintf("mail: %s %d %s at %s", sent.Class, sent.Code, sent.Enhanced, sent.Phase)
+	case errors.As(err, &known) && known.Err == nil:
+		return string(known.Code)
+	}
+	return err.Error()
 }
 
 // sentence is an error in words for an admin. What only we understand is in the log.

@@ -13,9 +13,9 @@ import (
 var kinds = []models.Kind{models.KindUserUpsert, models.KindUserDeactivate}
 
 // LockPerson takes the locks under which one person's access and teams change. Take them before anything else in the
-// transaction.
-func LockPerson(tx *store.Tx, userID, connectionID string) error {
-	return tx.LockPerson(PersonLock(userID), teamsLock(connectionID))
+// transaction. It returns false, without waiting, while a group of the connection changes its team.
+func LockPerson(tx *store.Tx, userID, connectionID string) (free bool, err error) {
+	return tx.LockAndShare(PersonLock(userID), teamsLock(connectionID))
 }
 
 // ConvergeUser makes the member what the directory wants of the person now, whatever the operation was written for:
@@ -32,21 +32,30 @@ func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation, situation st
 			return superseded, err // an admin decides about the newest version first
 		}
 	}
-	m, found, samePerson, err := w.find(tx, u)
+	f, err := Find(tx, u)
 	if err != nil {
 		return superseded, err
 	}
+	m, found := f.Member, f.OK
 	follows := found && m.DirectoryUserID != nil && *m.DirectoryUserID == u.ID
 	if follows && m.AppliedVersion >= op.Version {
 		return superseded, nil
 	}
+	if f.Conflict != nil {
+		return superseded, f.Conflict
+	}
 	if !found && u.RemovedAt != nil {
 		return superseded, nil // came and went before anything was done about it
 	}
-	if found && (!wants(u) || !samePerson) {
-		// The request looked at the member it could see; one met only now falls under the same rule.
-		if last, err := LastOwner(tx, m); err != nil || last {
-			return outbox.Outcome{State: models.OperationHeld, Note: HeldLastOwner}, err
+	if found {
+		// The request looked at the member it could see; one met only now falls under the same rules.
+		if !wants(u) || !f.SamePerson {
+			if last, err := LastOwner(tx, m); err != nil || last {
+				return outbox.Outcome{State: models.OperationHeld, Note: HeldLastOwner}, err
+			}
+		}
+		if why := GuardEmail(m, u); why != "" && u.RemovedAt == nil {
+			return outbox.Outcome{State: models.OperationHeld, Note: why}, nil
 		}
 	}
 	applied := int64(0)
@@ -55,7 +64,7 @@ func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation, situation st
 		if follows {
 			applied = m.AppliedVersion
 		}
-		p = planChange(u, m, samePerson, w.now())
+		p = planChange(u, m, f.SamePerson, w.now())
 	} else {
 		p = planNew(u, outbox.ID(), w.now())
 	}
@@ -74,18 +83,28 @@ func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation, situation st
 	return out, nil
 }
 
-// find tells which member the person is: the one that follows them, the one they mirror, or, at the first contact, the
-// one with their address. samePerson is false when that one followed somebody else, who was deleted.
-func (w *Workspace) find(tx *store.Tx, u models.User) (m models.Member, found, samePerson bool, err error) {
+// Found is the member that a person is.
+type Found struct {
+	Member models.Member
+	OK     bool // there is one
+	// SamePerson is false when the member followed somebody else, who was deleted.
+	SamePerson bool
+	// Conflict is why the person cannot be applied as they are: their address is somebody else's.
+	Conflict error
+}
+
+// Find tells which member the person is: the one that follows them, the one they mirror, or, at the first contact, the
+// one with their address. The request that ends access asks, and so does the convergence. The row is locked.
+func Find(tx *store.Tx, u models.User) (Found, error) {
 	candidates, err := tx.Candidates(u)
 	if err != nil {
-		return m, false, false, err
+		return Found{}, err
 	}
-	var mirrored, byEmail *models.Member
+	var own, mirrored, byEmail *models.Member
 	for i, c := range candidates {
 		switch {
 		case c.DirectoryUserID != nil && *c.DirectoryUserID == u.ID:
-			m, found = c, true
+			own = &candidates[i]
 		case u.MirrorOf != nil && c.ID == *u.MirrorOf:
 			mirrored = &candidates[i]
 		}
@@ -93,40 +112,56 @@ func (w *Workspace) find(tx *store.Tx, u models.User) (m models.Member, found, s
 			byEmail = &candidates[i]
 		}
 	}
-	if !found && mirrored != nil {
-		m, found = *mirrored, true
+	if own == nil {
+		own = mirrored
 	}
-	if found {
-		if byEmail != nil && byEmail.ID != m.ID {
-			return m, true, true, taken(*byEmail)
-		}
-	} else if byEmail != nil {
-		m, found = *byEmail, true
+	if own != nil && byEmail != nil && byEmail.ID != own.ID {
+		conflict, err := taken(tx, u, *byEmail)
+		return Found{Member: *own, OK: true, SamePerson: true, Conflict: conflict}, err
 	}
-	if !found || m.DirectoryUserID == nil || *m.DirectoryUserID == u.ID {
-		return m, found, true, nil
+	if own == nil {
+		own = byEmail
 	}
-	other, err := tx.Desired(*m.DirectoryUserID)
+	if own == nil {
+		return Found{}, nil
+	}
+	f := Found{Member: *own, OK: true, SamePerson: true}
+	if own.DirectoryUserID == nil || *own.DirectoryUserID == u.ID {
+		return f, nil
+	}
+	other, err := tx.Desired(*own.DirectoryUserID)
 	if err != nil {
-		return m, found, false, err
+		return Found{}, err
 	}
-	if other.RemovedAt == nil {
-		c, err := tx.Connection(other.ConnectionID)
-		if err != nil {
-			return m, found, false, err
-		}
-		if c.Status != models.ConnectionDeleted {
-			return m, found, false, taken(m)
-		}
-		return m, true, true, nil
+	if other.RemovedAt != nil {
+		f.SamePerson = other.ConnectionID == u.ConnectionID && other.ExternalID != nil && u.ExternalID != nil && *other.ExternalID == *u.ExternalID
+		return f, nil
 	}
-	same := other.ConnectionID == u.ConnectionID && other.ExternalID != nil && u.ExternalID != nil && *other.ExternalID == *u.ExternalID
-	return m, true, same, nil
+	c, err := tx.Connection(other.ConnectionID)
+	if err != nil || c.Status == models.ConnectionDeleted {
+		return f, err
+	}
+	conflict, err := taken(tx, u, *own)
+	return Found{Conflict: conflict}, err
 }
 
-// taken is the error, for good, of a person whose address is somebody else's.
-func taken(m models.Member) error {
-	return &models.Error{Code: models.Conflict, Detail: fmt.Sprintf("the e-mail address %s already belongs to the member %q of this workspace: change it for one of the two in the directory, then retry", m.Email, m.Name)}
+// taken is the error of a person whose address another member has. It is for good, unless that member is about to move
+// to another address: then the order of the two was not the directory's, and the next try sees it.
+func taken(tx *store.Tx, u models.User, m models.Member) (conflict, err error) {
+	if m.DirectoryUserID != nil {
+		other, err := tx.Desired(*m.DirectoryUserID)
+		if err != nil {
+			return nil, err
+		}
+		held, err := tx.HeldAt(other.ID, other.Version)
+		if err != nil {
+			return nil, err
+		}
+		if other.RemovedAt == nil && other.EmailKey != u.EmailKey && other.KeptVersion != other.Version && !held {
+			return &models.Error{Code: models.Unavailable, Detail: fmt.Sprintf("the e-mail address %s is still that of the member %q, who is about to move to another: tried again", m.Email, m.Name)}, nil
+		}
+	}
+	return &models.Error{Code: models.Conflict, Detail: fmt.Sprintf("the e-mail address %s already belongs to the member %q of this workspace: change it for one of the two in the directory, then retry", m.Email, m.Name)}, nil
 }
 
 // apply carries out a plan: member, invitation, mails, teams, and what else has to follow.
@@ -185,15 +220,19 @@ func (w *Workspace) invite(tx *store.Tx, out *outbox.Outcome, u models.User, p p
 		if there {
 			current = inv.ID
 			p.invite = false
-			if err := tx.ReopenInvitation(inv.ID, now.Add(w.invitations.Life)); err != nil {
+			reopened, err := tx.ReopenInvitation(inv.ID, now.Add(w.invitations.Life))
+			if err != nil {
 				return err
 			}
-			// Its mail goes out now if it was kept back while the invitation was withdrawn.
-			again := w.mailOperation(u, op, now)
-			if requeued, err := tx.RequeueMail(inv.ID, again.ID); err != nil {
-				return err
-			} else if requeued {
-				out.Next = append(out.Next, again)
+			if reopened { // its mail goes out now if it was kept back while the invitation was withdrawn
+				again := w.mailOperation(u, op, now)
+				requeued, err := tx.RequeueMail(inv.ID, again.ID)
+				if err != nil {
+					return err
+				}
+				if requeued {
+					out.Next = append(out.Next, again)
+				}
 			}
 		}
 	}

@@ -52,7 +52,7 @@ func planChange(u models.User, m models.Member, samePerson bool, now time.Time) 
 		next.SessionEpoch++
 	}
 	next.Email, next.EmailKey = u.Email, u.EmailKey
-	if u.Period != m.Period {
+	if u.Period != m.Period || m.DirectoryUserID != nil && *m.DirectoryUserID != u.ID {
 		p.void = true
 	}
 	next.Period = u.Period

@@ -7,22 +7,24 @@ import (
 )
 
 // LockTeams takes the lock under which a group of the connection changes who is in its team. Take it before anything
-// else in the transaction.
-func LockTeams(tx *store.Tx, connectionID string) error { return tx.Lock(teamsLock(connectionID)) }
-
-// ConvergeGroup makes the team what the directory wants of the group now: its name, and its members by the changes since
-// the version last applied. The caller has LockTeams.
-func (w *Workspace) ConvergeGroup(tx *store.Tx, op models.Operation) (outbox.Outcome, error) {
-	superseded := outbox.Outcome{State: models.OperationSuperseded}
-	g, err := tx.DesiredGroup(op.ResourceID)
-	if err != nil {
-		return superseded, err
+// else in the transaction. It waits for people, who hold their share for milliseconds, but not for another group: then it
+// returns false.
+func LockTeams(tx *store.Tx, connectionID string) (free bool, err error) {
+	if free, err = tx.TryLock("group of " + connectionID); err != nil || !free {
+		return false, err
 	}
+	return true, tx.Lock(teamsLock(connectionID))
+}
+
+// ConvergeGroup makes the team what the directory wants of the group: its name, and its members by the changes since the
+// version last applied. The caller has LockTeams, and read the group after it.
+func (w *Workspace) ConvergeGroup(tx *store.Tx, op models.Operation, g models.Group) (outbox.Outcome, error) {
+	superseded := outbox.Outcome{State: models.OperationSuperseded}
 	t, found, err := tx.LockTeam(g.ID)
 	if err != nil {
 		return superseded, err
 	}
-	if found && t.AppliedVersion >= op.Version {
+	if found && t.AppliedVersion >= g.Version {
 		return superseded, nil
 	}
 	now := w.now()

@@ -97,7 +97,7 @@ func GuardEmail(m models.Member, u models.User) string {
 		return ""
 	case m.Role == models.RoleOwner:
 		return "held: the directory changes the e-mail address of an owner, from " + m.Email + " to " + orNone(u.Email) + "; an owner who was signed in before has to approve it"
-	case m.DirectoryUserID == nil:
+	case m.DirectoryUserID == nil || *m.DirectoryUserID != u.ID:
 		return "held: the first contact with " + m.Email + " changes the e-mail address to " + orNone(u.Email) + "; approve it if that is the same person, or discard it"
 	}
 	return ""
