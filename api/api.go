@@ -84,12 +84,16 @@ func (s *server) handler(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
 	s.register(engine)
-	if c.Web == nil {
-		return engine, nil
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A base URL that was pasted with a slash at its end makes …//Users of it.
+		if strings.HasPrefix(r.URL.Path, "/scim/v2/") && strings.Contains(r.URL.Path, "//") {
+			for strings.Contains(r.URL.Path, "//") {
+				r.URL.Path = strings.ReplaceAll(r.URL.Path, "//", "/")
+			}
+			r.URL.RawPath = ""
+		}
 		switch p := r.URL.Path; {
-		case strings.HasPrefix(p, "/scim/"), p == "/scim", p == "/healthz", p == "/readyz":
+		case c.Web == nil, strings.HasPrefix(p, "/scim/"), p == "/scim", p == "/healthz", p == "/readyz":
 			engine.ServeHTTP(w, r)
 		default:
 			c.Web.ServeHTTP(w, r)

@@ -213,3 +213,12 @@ func TestEndedTokenIsRefusedWhateverItSends(t *testing.T) {
 		}
 	})
 }
+
+func TestBaseURLWithASlashAtItsEndWorks(t *testing.T) {
+	onBoth(t, func(t *testing.T, k *kit) {
+		k.user("ada")
+		if a := k.send("GET", "//Users?startIndex=1&count=2", ""); a.status != http.StatusOK {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	})
+}

@@ -55,7 +55,7 @@ type Access struct {
 }
 
 // unknown is one and the same for a connection that does not exist, one of somebody else, and a wrong token.
-var unknown = &models.Error{Code: models.Unknown, Detail: "the bearer token is missing, wrong or no longer valid: copy the current token from Settings > Security > Directory Sync into your identity provider"}
+var unknown = &models.Error{Code: models.Unknown, Detail: "the bearer token is missing, wrong or no longer valid: paste the connection's current token into your identity provider; a token is shown only once, so if it is lost, rotate it and paste the new one"}
 
 // Authenticate checks a bearer token for a connection. Its errors are models.Unknown for anybody without a living
 // token, and models.Denied, with what to do, for a plan without Directory Sync or a connection that is paused; then the
@@ -190,7 +190,7 @@ func (d *Directory) judge(a store.Access, token string) (Access, error) {
 		return access, &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan and this workspace is not on it: upgrade the workspace, then try again"}
 	}
 	if a.Connection.Status == models.ConnectionPaused {
-		return access, &models.Error{Code: models.Denied, Detail: "this connection is paused: resume it in Settings > Security > Directory Sync, then retry the failed tasks in your identity provider"}
+		return access, &models.Error{Code: models.Denied, Detail: "this connection is paused: resume it, then retry the failed tasks in your identity provider"}
 	}
 	return access, nil
 }

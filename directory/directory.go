@@ -77,7 +77,11 @@ func (d *Directory) Refused(ctx context.Context, c Caller, targetType, targetID 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := d.store.AddAudit(ctx, *c.audit(d.now(), targetType, targetID, status, detail, nil)); err != nil {
-		d.log.Warn("audit of a refused request", "request_id", c.RequestID, "error", err)
+		level := slog.LevelWarn
+		if models.Is(err, models.Unavailable) {
+			level = slog.LevelDebug // said by the request itself
+		}
+		d.log.Log(ctx, level, "audit of a refused request", "request_id", c.RequestID, "error", err)
 	}
 }
 

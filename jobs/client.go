@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type Client struct {
 
 // Connect prepares a client for redis://, rediss:// or redis-sentinel://. It succeeds while Redis is away.
 func Connect(url string) (*Client, error) {
+
 	option, err := asynq.ParseRedisURI(url)
 	if err != nil {
 		return nil, &models.Error{Code: models.Invalid, Detail: "REDIS_URL must be redis://host:port, rediss://host:port or redis-sentinel://host:port?master=name"}
@@ -65,13 +67,29 @@ func (c *Client) Away() time.Duration {
 	return 0
 }
 
-// Watch keeps track of whether Redis answers, until ctx ends. It notices a Redis that was emptied and forgets, with the
+// silence keeps go-redis from writing to standard error by itself: whether Redis answers is said by Watch.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+func init() { redis.SetLogger(silence{}) } // before anybody dials
+
+// Watch keeps track of whether Redis answers, until ctx ends, and logs when that changes. It notices a Redis that was emptied and forgets, with the
 // Asynq client, which queues that client believes to be registered.
-func (c *Client) Watch(ctx context.Context) {
+func (c *Client) Watch(ctx context.Context, log *slog.Logger) {
+	started, away := time.Now(), false
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		c.look(ctx)
+		switch gone := c.Away() > 0 && time.Since(started) > 2*time.Second; {
+		case gone && !away:
+			log.Warn("Redis does not answer: workers ask the database for work until it is back")
+			away = true
+		case !gone && away:
+			log.Info("Redis answers again")
+			away = false
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -174,7 +174,7 @@ func TestAbsenceAndReturnOfRedisAreNoticed(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); c.Watch(ctx) }()
+	go func() { defer close(done); c.Watch(ctx, slog.New(slog.DiscardHandler)) }()
 	t.Cleanup(func() { cancel(); <-done })
 	here := func() bool { return c.Away() == 0 }
 	testkit.Eventually(t, 5*time.Second, "Redis is seen", here)

@@ -97,8 +97,8 @@ func (e *edit) mergeKeys(v verb, prefix string, object []byte) error {
 	return nil
 }
 
-// applyPath applies one change. With explicit the path was sent as a path, so it has to name
-// something; otherwise it was a name in an object, and an unknown one is dropped.
+// applyPath applies one change; an attribute that we do not know is dropped. With explicit the
+// path was sent as a path, so it has to be one; otherwise it was a name in an object.
 func (e *edit) applyPath(v verb, path string, raw []byte, explicit bool) error {
 	if strings.EqualFold(path, UserURN) || strings.EqualFold(path, EnterpriseURN) {
 		return e.applySchema(v, path, raw)
@@ -124,10 +124,7 @@ func (e *edit) applyTarget(v verb, path string, t target, raw []byte, explicit b
 	}
 	at := find(o.attrs, t.Attr)
 	if at < 0 {
-		if explicit {
-			return InvalidPath("The path %q names no attribute of a User; remove the mapping or choose an attribute listed in /Schemas", path)
-		}
-		return nil
+		return nil // one mapping too many in Entra must not fail every update of a person
 	}
 	a := &o.attrs[at]
 	if a.owner != client {
@@ -139,9 +136,6 @@ func (e *edit) applyTarget(v verb, path string, t target, raw []byte, explicit b
 	sub := -1
 	if t.Sub != "" {
 		if sub = find(a.sub, t.Sub); sub < 0 {
-			if explicit {
-				return InvalidPath("%s has no sub-attribute %q; choose one listed in /Schemas", a.name, t.Sub)
-			}
 			return nil
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"outpost/jobs"
@@ -39,6 +40,8 @@ type Worker struct {
 	Config
 	host  string // of PublicURL
 	kinds map[models.Kind]func(context.Context, models.Operation) error
+
+	complained atomic.Int64 // when it was last said that the database is away
 
 	mu     sync.Mutex
 	claims map[string]*claim // by operation id
@@ -113,7 +116,7 @@ func (w *Worker) serve(ctx context.Context, pool chan struct{}, t jobs.Task) err
 	op, ok, early, err := w.Store.Claim(ctx, t.OperationID, t.Dispatch, t.Queue)
 	switch {
 	case err != nil:
-		w.Log.Warn("claim", "operation_id", t.OperationID, "error", err)
+		w.complain(err)
 		return &jobs.RetryError{Delay: 2 * time.Second, Err: errNotRecorded}
 	case ok:
 		return w.run(ctx, op, false)
@@ -153,7 +156,7 @@ func (w *Worker) poll(ctx context.Context, class jobs.Class, pool chan struct{})
 			}
 			ops, err := w.Store.ClaimDue(ctx, string(class), n)
 			if err != nil && ctx.Err() == nil {
-				w.Log.Warn("ask the database for work", "class", class, "error", err)
+				w.complain(err)
 			}
 			release(pool, n-len(ops))
 			for _, op := range ops {
@@ -171,6 +174,14 @@ func (w *Worker) poll(ctx context.Context, class jobs.Class, pool chan struct{})
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// complain says that the database gives no work: once in ten seconds, not once a task.
+func (w *Worker) complain(err error) {
+	now := time.Now().Unix()
+	if last := w.complained.Load(); now-last >= 10 && w.complained.CompareAndSwap(last, now) {
+		w.Log.Warn("the database gives no work", "error", err)
 	}
 }
 

@@ -80,8 +80,14 @@ func (p *program) printVerdict(w models.Workspace, v verdict) error {
 	}
 	_, err := fmt.Fprintf(p.stdout, "The workspace %s %s: %s, %s, %s.\n", w.Slug, head,
 		plural(len(v.Differences), "difference"), plural(v.OpenOperations, "open operation"), plural(v.HeldOperations, "held operation"))
-	if err != nil || len(v.Differences) == 0 {
+	if err != nil {
 		return err
+	}
+	if v.OpenOperations > 0 {
+		fmt.Fprintln(p.stdout, "Work is under way: mails wait a few seconds on purpose, and leave at a pace. Ask again in a moment.")
+	}
+	if len(v.Differences) == 0 {
+		return nil
 	}
 	var rows [][]string
 	for _, d := range v.Differences[:min(len(v.Differences), mostDifferences)] {

@@ -117,7 +117,7 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 			return err
 		}
 		defer queue.Close()
-		defer background(ctx, queue.Watch)()
+		defer background(ctx, func(ctx context.Context) { queue.Watch(ctx, log) })()
 		health.queue = queue
 	}
 
