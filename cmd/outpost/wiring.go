@@ -117,7 +117,8 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 			return err
 		}
 		defer queue.Close()
-		defer background(ctx, func(ctx context.Context) { queue.Watch(ctx, log) })()
+		plain := log // it becomes a narrower one further down
+		defer background(ctx, func(ctx context.Context) { queue.Watch(ctx, plain) })()
 		health.queue = queue
 	}
 
