@@ -159,7 +159,7 @@ func (s *RedisServer) answers() error {
 		return nil
 	case !strings.Contains(info, fmt.Sprintf("process_id:%d\r\n", s.current.pid())):
 		return fmt.Errorf("another Redis answers on port %d", s.port)
-	case !strings.Contains(info, "loading:0\r\n"):
+	case !strings.Contains(info, "\nloading:0\r\n"): // and not async_loading
 		return errNotReady
 	}
 	return nil
