@@ -38,14 +38,6 @@ func (s *Store) Operations(ctx context.Context, workspaceID string, state models
 // OpenCounts are a workspace's operations that are not at rest.
 type OpenCounts struct{ Open, Held int }
 
-// OpenCounts counts pending and running operations, upkeep left out, and held ones.
-func (s *Store) OpenCounts(ctx context.Context, workspaceID string) (OpenCounts, error) {
-	var c OpenCounts
-	err := s.r(ctx).Raw(`SELECT count(CASE WHEN state IN ('pending', 'running') AND class <> 'upkeep' THEN 1 END) AS open, count(CASE WHEN state = 'held' THEN 1 END) AS held
-		FROM operations WHERE workspace_id = ? AND finished_at IS NULL AND state IN ('pending', 'running', 'held')`, workspaceID).Scan(&c).Error
-	return c, translate(err, "operations")
-}
-
 // Backlog is how many operations of a workspace are open in a queue class.
 type Backlog struct {
 	WorkspaceID string
@@ -218,16 +210,6 @@ func (tx *Tx) HeldAt(resourceID string, version int64) (bool, error) {
 	var n int
 	_, err := tx.query(&n, "held operation", "SELECT count(*) FROM operations WHERE resource_id = ? AND (finished_at IS NULL OR error <> '') AND version = ? AND state = 'held'", resourceID, version)
 	return n > 0, err
-}
-
-// LockOperation reads an operation inside the transaction and locks the row.
-func (tx *Tx) LockOperation(id string) (models.Operation, error) {
-	var op models.Operation
-	n, err := tx.query(&op, "the operation", "SELECT * FROM operations WHERE id = ?"+tx.store.dialect.forUpdate, id)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: "the operation " + id + " does not exist"}
-	}
-	return op, err
 }
 
 // Retry makes failed operations due again, as if new; ids narrows it, nil takes all failed ones of the workspace. A

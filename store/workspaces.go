@@ -6,13 +6,6 @@ import (
 	"outpost/models"
 )
 
-// Workspace finds a workspace by its id.
-func (s *Store) Workspace(ctx context.Context, id string) (models.Workspace, error) {
-	var w models.Workspace
-	err := s.r(ctx).Where("id = ?", id).Take(&w).Error
-	return w, translate(err, "the workspace")
-}
-
 // WorkspaceBySlug finds a workspace by its slug.
 func (s *Store) WorkspaceBySlug(ctx context.Context, slug string) (models.Workspace, error) {
 	var w models.Workspace
