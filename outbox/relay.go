@@ -141,6 +141,9 @@ func (o *Outbox) CheckEpoch(ctx context.Context) (int64, error) {
 		}
 		o.log.Log(ctx, level, "Redis was emptied: every open operation is dispatched again", "operations", n)
 	}
+	if still, err := o.store.Setting(ctx, epochSetting); err != nil || still != fresh {
+		return n, err // another scheduler found it emptied again meanwhile, and leaves its own mark
+	}
 	return n, o.queue.SetEpoch(ctx, fresh)
 }
 

@@ -57,12 +57,12 @@ func (p *program) operationsList() *cobra.Command {
 		var rows [][]string
 		for _, op := range ops {
 			lines = append(lines, line{op.ID, op.Kind, op.ResourceType, op.ResourceID, op.State, op.Attempts, op.Error, op.CreatedAt.UTC(), utc(op.FinishedAt)})
-			rows = append(rows, []string{op.ID, string(op.Kind), string(op.State), fmt.Sprint(op.Attempts), moment(op.CreatedAt), op.Error})
+			rows = append(rows, []string{op.ID, string(op.Kind), op.ResourceID, string(op.State), fmt.Sprint(op.Attempts), moment(op.CreatedAt), op.Error})
 		}
 		if asJSON {
 			return printJSON(p.stdout, lines...)
 		}
-		return printTable(p.stdout, []string{"id", "kind", "state", "failures", "created (UTC)", "note"}, rows, "There are no such operations.")
+		return printTable(p.stdout, []string{"id", "kind", "scim id", "state", "failures", "created (UTC)", "note"}, rows, "There are no such operations.")
 	})
 	cmd.Flags().StringVar(&slug, "workspace", "", "`slug` of the workspace")
 	cmd.Flags().StringVar(&state, "state", "", "only those in this `state`: pending, running, done, superseded, held or failed")
