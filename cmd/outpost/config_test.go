@@ -139,9 +139,9 @@ func TestQueuesAreRead(t *testing.T) {
 func TestGoRunIsRecognised(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
-		"/tmp/go-build3748427939/b001/exe/outpost":                                                            true,
+		"/tmp/go-build3748427939/b001/exe/outpost":                                                                true,
 		"/home/ada/.cache/go-build/9f/9f2f7b93c368bb69efa33de0e0ca36f18eb1e6ef29885e55241571a48eaf33bf-d/outpost": true,
-		`C:\Users\ada\AppData\Local\Temp\go-build12\b001\exe\outpost.exe`:                                     true,
+		`C:\Users\ada\AppData\Local\Temp\go-build12\b001\exe\outpost.exe`:                                         true,
 		"/usr/local/bin/outpost": false, "/home/ada/go-build/bin/outpost": false, "/srv/outpost/bin/outpost": false,
 	} {
 		if madeByGoRun(path) != want {
