@@ -92,9 +92,7 @@ func (d *Directory) createUser(ctx context.Context, c Caller, in *scim.User) (mo
 			if held, err = d.guard(tx, u, u, now); err != nil {
 				return nil, err
 			}
-			if held != "" {
-				op.State, op.Error = models.OperationHeld, held
-			}
+			hold(&op, held)
 		}
 		tx.Add(&u, c.audit(now, models.ResourceUser, u.ID, 201, held, &op))
 		return []models.Operation{op}, nil
@@ -236,9 +234,7 @@ func (d *Directory) save(tx *store.Tx, c Caller, old models.User, next *models.U
 	if err != nil {
 		return nil, err
 	}
-	if held != "" {
-		op.State, op.Error = models.OperationHeld, held
-	}
+	hold(&op, held)
 	if err := tx.SaveUser(*next); err != nil {
 		return nil, err
 	}
@@ -318,6 +314,13 @@ func operation(kind models.Kind, c Caller, u models.User, now time.Time) models.
 	op := outbox.Operation(kind, u.WorkspaceID, u.ConnectionID, models.ResourceUser, u.ID, u.Version, now)
 	op.RequestID = c.RequestID
 	return op
+}
+
+// hold lets an operation wait for an admin, where there is a reason to.
+func hold(op *models.Operation, why string) {
+	if why != "" {
+		op.State, op.Error = models.OperationHeld, why
+	}
 }
 
 // fill puts a resource's content into the row. It leaves active alone.

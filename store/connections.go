@@ -84,22 +84,12 @@ func (s *Store) Connections(ctx context.Context, workspaceID string) ([]models.C
 
 // Connection finds a connection by its id, inside the transaction.
 func (tx *Tx) Connection(id string) (models.Connection, error) {
-	var c models.Connection
-	n, err := tx.query(&c, "the connection", "SELECT * FROM connections WHERE id = ?", id)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: "the connection " + id + " does not exist"}
-	}
-	return c, err
+	return one[models.Connection](tx, "the connection "+id, "SELECT * FROM connections WHERE id = ?", id)
 }
 
 // LockConnection locks the row of a connection: changes of its access come one after the other.
 func (tx *Tx) LockConnection(id string) (models.Connection, error) {
-	var c models.Connection
-	n, err := tx.query(&c, "the connection", "SELECT * FROM connections WHERE id = ?"+tx.store.dialect.forUpdate, id)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: "the connection " + id + " does not exist"}
-	}
-	return c, err
+	return one[models.Connection](tx, "the connection "+id, "SELECT * FROM connections WHERE id = ?"+tx.store.dialect.forUpdate, id)
 }
 
 // OtherConnections lists the ids of the workspace's connections that are not deleted, but for one.
@@ -111,11 +101,7 @@ func (tx *Tx) OtherConnections(workspaceID, but string) ([]string, error) {
 
 // CreateConnection writes a new connection at once, for its people to refer to.
 func (tx *Tx) CreateConnection(c models.Connection) error {
-	sql, args, err := insertStatement(tx.ctx, []any{&c}, nil)
-	if err != nil {
-		return err
-	}
-	return tx.insert("create the connection", sql, args)
+	return tx.insert("create the connection", &c, "")
 }
 
 // SetConnectionStatus changes the status of a connection that is not deleted.

@@ -62,12 +62,7 @@ func (tx *Tx) DesiredGroup(id string) (models.Group, error) {
 }
 
 func (tx *Tx) group(sql, id string, args ...any) (models.Group, error) {
-	var g models.Group
-	n, err := tx.query(&g, "the group "+id, sql, append([]any{id}, args...)...)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: "the group " + id + " does not exist"}
-	}
-	return g, err
+	return one[models.Group](tx, "the group "+id, sql, append([]any{id}, args...)...)
 }
 
 // SaveGroup writes every changeable column of a group that the transaction has locked.
@@ -79,11 +74,7 @@ func (tx *Tx) SaveGroup(g models.Group) error {
 
 // CreateGroup writes a new group at once, for memberships to refer to.
 func (tx *Tx) CreateGroup(g models.Group) error {
-	sql, args, err := insertStatement(tx.ctx, []any{&g}, nil)
-	if err != nil {
-		return err
-	}
-	return tx.insert("create the group", sql, args)
+	return tx.insert("create the group", &g, "")
 }
 
 // AddMemberships puts living people of the group's connection into the group, as of version. It tells how many were

@@ -8,12 +8,7 @@ import (
 
 // LockMail reads the mail that an operation sends and locks the row.
 func (tx *Tx) LockMail(operationID string) (models.Mail, error) {
-	var m models.Mail
-	n, err := tx.query(&m, "the mail", "SELECT * FROM mails WHERE operation_id = ?"+tx.store.dialect.forUpdate, operationID)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: "the mail of operation " + operationID + " does not exist"}
-	}
-	return m, err
+	return one[models.Mail](tx, "the mail of operation "+operationID, "SELECT * FROM mails WHERE operation_id = ?"+tx.store.dialect.forUpdate, operationID)
 }
 
 // SaveMail writes every changeable column of a mail that the transaction has locked.

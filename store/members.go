@@ -62,12 +62,7 @@ func (tx *Tx) Candidates(u models.User) ([]models.Member, error) {
 
 // MemberByID finds a member of a workspace inside the transaction, without locking.
 func (tx *Tx) MemberByID(workspaceID, id string) (models.Member, error) {
-	var m models.Member
-	n, err := tx.query(&m, "the member", "SELECT * FROM members WHERE workspace_id = ? AND id = ?", workspaceID, id)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: "the member " + id + " does not exist"}
-	}
-	return m, err
+	return one[models.Member](tx, "the member "+id, "SELECT * FROM members WHERE workspace_id = ? AND id = ?", workspaceID, id)
 }
 
 // SaveMember writes every changeable column of a member that the transaction has locked.
@@ -104,12 +99,7 @@ func (tx *Tx) InvitationFor(memberID, userID string, period int64, emailKey stri
 
 // Invitation finds an invitation by its id.
 func (tx *Tx) Invitation(id string) (models.Invitation, error) {
-	var inv models.Invitation
-	n, err := tx.query(&inv, "the invitation", "SELECT * FROM invitations WHERE id = ?", id)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: "the invitation does not exist"}
-	}
-	return inv, err
+	return one[models.Invitation](tx, "the invitation", "SELECT * FROM invitations WHERE id = ?", id)
 }
 
 // ReopenInvitation makes a withdrawn invitation good again until expires. It tells whether it was one.

@@ -10,11 +10,7 @@ func (tx *Tx) LockTeam(groupID string) (t models.Team, ok bool, err error) {
 
 // CreateTeam writes a new team at once, for its members to refer to.
 func (tx *Tx) CreateTeam(t models.Team) error {
-	sql, args, err := insertStatement(tx.ctx, []any{&t}, nil)
-	if err != nil {
-		return err
-	}
-	return tx.insert("create the team", sql, args)
+	return tx.insert("create the team", &t, "")
 }
 
 // SaveTeam writes every changeable column of a team that the transaction has locked.

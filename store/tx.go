@@ -122,14 +122,28 @@ func (tx *Tx) exec(what, sql string, args ...any) (int64, error) {
 	return r.RowsAffected, nil
 }
 
-// insert runs a statement of insertStatement at once, for what follows to refer to its row.
-func (tx *Tx) insert(what, statement string, args []any) error {
+// insert writes one row at once, for what follows to refer to it; end is what the statement ends with.
+func (tx *Tx) insert(what string, row any, end string) error {
 	db, err := tx.conn()
 	if err != nil {
 		return translate(err, what)
 	}
-	_, err = db.Statement.ConnPool.ExecContext(tx.ctx, statement, args...)
+	statement, args, err := insertStatement(tx.ctx, []any{row}, nil)
+	if err != nil {
+		return err
+	}
+	_, err = db.Statement.ConnPool.ExecContext(tx.ctx, statement+end, args...)
 	return wrap(err, what)
+}
+
+// one reads the row that a statement finds; where it finds none, what does not exist.
+func one[T any](tx *Tx, what, sql string, args ...any) (T, error) {
+	var row T
+	n, err := tx.query(&row, what, sql, args...)
+	if err == nil && n == 0 {
+		err = &models.Error{Code: models.NotFound, Detail: what + " does not exist"}
+	}
+	return row, err
 }
 
 // query scans the rows of one statement into dest, a pointer to a struct, a value, or a slice of either.
@@ -152,9 +166,6 @@ func wrap(err error, what string) error {
 	}
 	return translate(err, what)
 }
-
-// Now is the database's clock, as this transaction sees it.
-func (tx *Tx) Now() string { return tx.store.now(0) }
 
 // Add hands rows (pointers to models) to the transaction. They are written together just before the commit: in one
 // statement where the database can, and without a BEGIN around it when nothing else was asked of the transaction.
@@ -220,8 +231,7 @@ func insertTogether(ctx context.Context, db *gorm.DB, rows []any, g *gate) error
 var schemas sync.Map // GORM's cache of parsed models
 
 // insertStatement is the INSERT for rows: a plain one for one row, one WITH for several. Behind a gate nothing is
-// inserted when that is closed. A column that is NULL, or
-// has its default, is left to the database.
+// inserted when that is closed. A column that is NULL, or has its default, is left to the database.
 func insertStatement(ctx context.Context, rows []any, g *gate) (string, []any, error) {
 	var sql strings.Builder
 	args := make([]any, 0, 24*len(rows))

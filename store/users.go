@@ -203,16 +203,11 @@ type Situation struct {
 
 // Situation reads Desired and the rest in one statement.
 func (tx *Tx) Situation(id string) (Situation, error) {
-	var s Situation
-	n, err := tx.query(&s, "the user "+id, `SELECT u.*,
+	return one[Situation](tx, "the user "+id, `SELECT u.*,
 		EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND NOT m.removed) AS in_groups,
 		EXISTS (SELECT 1 FROM waiting_members w WHERE w.value IN (u.external_id, CAST(u.id AS text)) AND w.connection_id = u.connection_id) AS waited_for,
 		EXISTS (SELECT 1 FROM connections c WHERE c.workspace_id = u.workspace_id AND c.id <> u.connection_id AND c.status <> 'deleted') AS other_connections
 		FROM directory_users u WHERE u.id = ?`, id)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: "the user " + id + " does not exist"}
-	}
-	return s, err
 }
 
 // OtherClaim finds a living person of a connection that is not deleted, other than id, who is the member: the one that
@@ -224,12 +219,7 @@ func (tx *Tx) OtherClaim(workspaceID, memberID, id string) (models.User, error) 
 }
 
 func (tx *Tx) user(sql, what string, args ...any) (models.User, error) {
-	var u models.User
-	n, err := tx.query(&u, what, sql, args...)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: what + " does not exist"}
-	}
-	return u, err
+	return one[models.User](tx, what, sql, args...)
 }
 
 // SaveUser writes every changeable column of a person that the transaction has locked.
@@ -252,11 +242,7 @@ func (tx *Tx) DropMirrors(connectionID, memberID string) error {
 
 // AddMirror writes the mirror of a member, unless its userName is there already.
 func (tx *Tx) AddMirror(u models.User) error {
-	sql, args, err := insertStatement(tx.ctx, []any{&u}, nil)
-	if err != nil {
-		return err
-	}
-	return tx.insert("mirror the member", sql+" ON CONFLICT DO NOTHING", args)
+	return tx.insert("mirror the member", &u, " ON CONFLICT DO NOTHING")
 }
 
 // UnmirroredMembers lists the members of the connection's workspace that the connection shows in no form.

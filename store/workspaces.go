@@ -15,12 +15,7 @@ func (s *Store) WorkspaceBySlug(ctx context.Context, slug string) (models.Worksp
 
 // WorkspaceByID finds a workspace by its id, inside the transaction.
 func (tx *Tx) WorkspaceByID(id string) (models.Workspace, error) {
-	var w models.Workspace
-	n, err := tx.query(&w, "the workspace", "SELECT * FROM workspaces WHERE id = ?", id)
-	if err == nil && n == 0 {
-		err = &models.Error{Code: models.NotFound, Detail: "the workspace does not exist"}
-	}
-	return w, err
+	return one[models.Workspace](tx, "the workspace", "SELECT * FROM workspaces WHERE id = ?", id)
 }
 
 // Workspaces lists every workspace, newest first.

@@ -139,15 +139,11 @@ func (p *program) connectionList() *cobra.Command {
 	var slug, data string
 	var asJSON bool
 	cmd := p.command("list --workspace SLUG", "List the connections of a workspace, newest first", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		db, err := p.open(ctx, data)
+		db, w, err := p.openWorkspace(ctx, data, slug)
 		if err != nil {
 			return err
 		}
 		defer db.Close()
-		w, err := db.workspace(ctx, slug)
-		if err != nil {
-			return err
-		}
 		all, err := db.Connections(ctx, w.ID)
 		if err != nil {
 			return err

@@ -146,6 +146,20 @@ func (p *program) open(ctx context.Context, data string) (*database, error) {
 	return &database{Store: s, publicURL: public}, nil
 }
 
+// openWorkspace is open for a command about one workspace.
+func (p *program) openWorkspace(ctx context.Context, data, slug string) (*database, models.Workspace, error) {
+	db, err := p.open(ctx, data)
+	if err != nil {
+		return nil, models.Workspace{}, err
+	}
+	w, err := db.workspace(ctx, slug)
+	if err != nil {
+		db.Close()
+		return nil, w, err
+	}
+	return db, w, nil
+}
+
 // locate tells the URL of the database that a command works on, and the PUBLIC_URL that goes with it.
 func (c config) locate(data string) (url string, public publicURL, err error) {
 	f := folder(cmp.Or(data, c.Data))

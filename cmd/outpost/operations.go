@@ -29,15 +29,11 @@ func (p *program) operationsList() *cobra.Command {
 		if limit < 0 {
 			return wrongUsage("--limit must not be negative")
 		}
-		db, err := p.open(ctx, data)
+		db, w, err := p.openWorkspace(ctx, data, slug)
 		if err != nil {
 			return err
 		}
 		defer db.Close()
-		w, err := db.workspace(ctx, slug)
-		if err != nil {
-			return err
-		}
 		ops, err := db.Operations(ctx, w.ID, models.OperationState(state), limit)
 		if err != nil {
 			return err

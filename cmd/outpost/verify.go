@@ -16,15 +16,11 @@ func (p *program) verifyCommand() *cobra.Command {
 	var slug, data string
 	var asJSON bool
 	cmd := p.command("verify --workspace SLUG", "Compare a workspace with its directory in full", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		db, err := p.open(ctx, data)
+		db, w, err := p.openWorkspace(ctx, data, slug)
 		if err != nil {
 			return err
 		}
 		defer db.Close()
-		w, err := db.workspace(ctx, slug)
-		if err != nil {
-			return err
-		}
 		found, err := db.Compare(ctx, w.ID)
 		if err != nil {
 			return err
