@@ -226,7 +226,7 @@ func (d *Directory) CreateConnection(ctx context.Context, w models.Workspace, p 
 		return IssuedToken{}, &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan: upgrade workspace " + w.Slug + " first ('outpost workspace set-plan " + w.Slug + " enterprise')"}
 	}
 	now := d.now()
-	c := models.Connection{ID: outbox.ID(), WorkspaceID: w.ID, Provider: p, Status: models.ConnectionActive, CreatedAt: now}
+	c := models.Connection{ID: outbox.ID(), WorkspaceID: w.ID, Provider: p, Status: models.ConnectionActive, CreatedAt: now, CreatedBy: actor, SendInvitations: true}
 	issued := IssuedToken{Connection: c, Token: newToken(c.ID)}
 	err := d.store.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.CreateConnection(c); err != nil {
@@ -235,16 +235,16 @@ func (d *Directory) CreateConnection(ctx context.Context, w models.Workspace, p 
 		if err := d.mirrorAll(tx, c, now); err != nil {
 			return err
 		}
-		token := d.tokenRow(issued, now)
+		token := d.tokenRow(issued, actor, now)
 		tx.Add(&token, Caller{WorkspaceID: w.ID, ConnectionID: c.ID, Actor: actor, Method: "create"}.audit(now, "Connection", c.ID, 201, string(p), nil))
 		return nil
 	})
 	return issued, err
 }
 
-func (d *Directory) tokenRow(t IssuedToken, now time.Time) models.Token {
+func (d *Directory) tokenRow(t IssuedToken, actor string, now time.Time) models.Token {
 	hash := sha256.Sum256([]byte(t.Token))
-	return models.Token{ID: outbox.ID(), ConnectionID: t.Connection.ID, Hash: hash[:], LastFour: t.Token[len(t.Token)-4:], CreatedAt: now}
+	return models.Token{ID: outbox.ID(), ConnectionID: t.Connection.ID, Hash: hash[:], LastFour: t.Token[len(t.Token)-4:], CreatedAt: now, CreatedBy: actor}
 }
 
 // RotateToken issues a new token. The one before it lives on until a day after the new one's first use, or ends at once
@@ -271,7 +271,7 @@ func (d *Directory) RotateToken(ctx context.Context, c models.Connection, atOnce
 				}
 			}
 		}
-		token := d.tokenRow(issued, now)
+		token := d.tokenRow(issued, actor, now)
 		tx.Add(&token, Caller{WorkspaceID: c.WorkspaceID, ConnectionID: c.ID, Actor: actor, Method: "rotate"}.audit(now, "Connection", c.ID, 200, "", nil))
 		return nil
 	})

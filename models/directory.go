@@ -67,6 +67,12 @@ type Connection struct {
 	// Stamp rises whenever what decides about access changes: status, tokens, the workspace's plan.
 	Stamp     int64
 	CreatedAt time.Time
+	CreatedBy string `gorm:"default:''"` // for people: who made it
+
+	// How the people of this connection are invited.
+	SenderName      string `gorm:"default:''"` // in the From of invitations, "" for the installation's
+	SendInvitations bool   // false: invitations are made, and mailed when an admin says so
+	InvitationHold  *int   // seconds that a mail waits; nil takes the installation's
 }
 
 // Token is one bearer token of a connection, kept as a hash. A connection has at most two living ones, so that a
@@ -77,8 +83,11 @@ type Token struct {
 	Hash         []byte // SHA-256 of the whole token
 	LastFour     string // shown to people
 	CreatedAt    time.Time
+	CreatedBy    string `gorm:"default:''"` // for people: who made it
 	FirstUsedAt  *time.Time
+	FirstIP      string     `gorm:"default:''"` // where its first use came from
 	LastUsedAt   *time.Time // coarse: flushed each second
+	Uses         int64      `gorm:"default:0"` // requests it let in, flushed with LastUsedAt
 	EndsAt       *time.Time // from then on the token is refused; nil is open-ended
 }
 
@@ -146,4 +155,69 @@ type WaitingMember struct {
 	ConnectionID string
 	Display      string
 	CreatedAt    time.Time
+}
+
+// RoleMapping says which role a group gives its people; an owner's stays. Version is the group's version at which it last
+// changed. An empty Role is a tombstone, until that version is applied.
+type RoleMapping struct {
+	GroupID      string `gorm:"primaryKey"`
+	WorkspaceID  string
+	ConnectionID string
+	Role         Role
+	Version      int64
+	CreatedBy    string // for people
+	CreatedAt    time.Time
+}
+
+// ConnectionHealth is what a connection's provider did last. It is written about once a second, from memory.
+type ConnectionHealth struct {
+	ConnectionID   string `gorm:"primaryKey"`
+	FirstSuccessAt *time.Time
+	LastAt         *time.Time
+	LastMethod     string
+	LastRoute      string // "/Users/:id"
+	LastStatus     int
+	LastMicros     int64 // how long the answer took
+	LastIP         string
+	LastAgent      string
+	ErrorAt        *time.Time // of the last request that was refused
+	ErrorKind      string     // one of the Trouble constants
+	ErrorStatus    int
+	ErrorDetail    string // the sentence that the provider got, or the end of the token it sent
+}
+
+// What a refused request had wrong, for ConnectionHealth.ErrorKind.
+const (
+	TroubleToken   = "token"   // missing, wrong or ended
+	TroubleURL     = "url"     // a good token at an address that is none
+	TroublePlan    = "plan"    // the workspace has no Directory Sync
+	TroublePaused  = "paused"  // the connection is paused
+	TroubleRequest = "request" // what was asked for cannot be done
+	TroubleOurs    = "ours"    // a fault of this side
+)
+
+// ConnectionHour counts the requests of a connection in one hour, UTC.
+type ConnectionHour struct {
+	ConnectionID string    `gorm:"primaryKey"`
+	Hour         time.Time `gorm:"primaryKey"`
+	Requests     int64
+	Failures     int64 // answered 4xx or 5xx; a 404 for a look-up is not one
+	Micros       int64 // of all of them together
+}
+
+// Run is a burst of people on one connection. Its figures are as of the scheduler's last pass; the operations in its
+// time tell them exactly.
+type Run struct {
+	ID           string `gorm:"primaryKey"`
+	WorkspaceID  string
+	ConnectionID string
+	Title        string
+	StartedAt    time.Time // of its first operation
+	LastAt       time.Time // of its newest operation
+	EndedAt      *time.Time
+	Received     int `gorm:"default:0"` // people
+	Applied      int `gorm:"default:0"`
+	Waiting      int `gorm:"default:0"`
+	Failed       int `gorm:"default:0"`
+	Held         int `gorm:"default:0"`
 }

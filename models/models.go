@@ -66,6 +66,13 @@ type Member struct {
 	Period int64
 	// AcceptedAt is when the person first joined, nil while that has not happened.
 	AcceptedAt *time.Time
+	// HandRole is the role that was given by hand; Role is the same unless a group gives one. An owner's are both RoleOwner.
+	HandRole Role `gorm:"default:'member'"`
+	// RoleGroupID is the directory group that gives Role, nil for none.
+	RoleGroupID *string
+	// RemovedBy is who deactivated the member by hand, "" for nobody. It stands against the directory until that
+	// begins another period, or a hand takes it back.
+	RemovedBy string `gorm:"default:''"`
 	// SessionEpoch rises whenever all sessions of the member must end.
 	SessionEpoch  int64
 	DeactivatedAt *time.Time // when access ended, nil while there is access
@@ -131,6 +138,7 @@ type MailKind string
 const (
 	MailInvitation     MailKind = "invitation"
 	MailAddressChanged MailKind = "address.changed"
+	MailSignIn         MailKind = "sign.in"
 )
 
 // Mail is one message that an operation sends at most once. MessageID is the same on every attempt.
@@ -141,6 +149,7 @@ type Mail struct {
 	MemberID     string
 	InvitationID *string
 	Kind         MailKind
+	Copy         int    `gorm:"default:0"` // of those for one invitation: more than one only by hand
 	Recipient    string // one bare address
 	MessageID    string
 	State        MailState
@@ -167,5 +176,62 @@ type AuditEntry struct {
 	ProviderRequestID string // the provider's, where it sent one
 	OperationID       *string
 	Request           *string // the body as sent, secrets masked, cut at 16 KiB
+	UserAgent         string  `gorm:"default:''"`
+	Changes           *string // JSON, a list of Change: what came of it, attribute by attribute
+	TookMicros        *int64  // from the request's arrival to its commit, where that was measured
 	At                time.Time
+}
+
+// Change is one attribute before and after a request, for people to read. A list is told by what came and what went.
+type Change struct {
+	Attribute string   `json:"attribute"`
+	Before    string   `json:"before,omitempty"`
+	After     string   `json:"after,omitempty"`
+	Added     []string `json:"added,omitempty"`   // at most 20
+	Removed   []string `json:"removed,omitempty"` // at most 20
+	More      int      `json:"more,omitempty"`    // how many of Added and Removed are left out
+}
+
+// Session is one browser in which somebody is signed in to one workspace. The cookie's value is kept as a hash.
+type Session struct {
+	ID          string `gorm:"primaryKey"`
+	WorkspaceID string
+	MemberID    string
+	TokenHash   []byte
+	Method      string // "link"
+	Role        Role   // of the member when the cookie was last renewed
+	Epoch       int64  // Member.SessionEpoch when it began: another one has ended the session
+	IP          string
+	UserAgent   string
+	CreatedAt   time.Time
+	SeenAt      time.Time // coarse
+	ProvedAt    time.Time // when the person last proved who they are
+	EndedAt     *time.Time
+}
+
+// How long a session lasts: SessionIdle without a click, SessionLife in any case.
+const (
+	SessionIdle = 12 * time.Hour
+	SessionLife = 7 * 24 * time.Hour
+)
+
+// Living reports whether the session is one of m's that still counts at now.
+func (s Session) Living(m Member, now time.Time) bool {
+	return s.EndedAt == nil && s.MemberID == m.ID && s.Epoch == m.SessionEpoch && m.Status == MemberActive &&
+		now.Before(s.SeenAt.Add(SessionIdle)) && now.Before(s.CreatedAt.Add(SessionLife))
+}
+
+// SignInLink is a link that signs somebody in, once. Its token is derived, never stored. An unknown address has one too,
+// that leads nowhere, so that asking teaches nothing.
+type SignInLink struct {
+	ID          string `gorm:"primaryKey"`
+	TokenHash   []byte
+	EmailKey    string
+	MemberID    *string
+	BrowserHash []byte // of the cookie of the browser that asked; empty for a printed link, which any browser may use
+	Next        string `gorm:"default:''"` // the page to go on to
+	IP          string
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	UsedAt      *time.Time
 }

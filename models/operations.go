@@ -13,6 +13,7 @@ const (
 	KindInvitationEmail Kind = "invitation.email"
 	KindNoticeEmail     Kind = "notice.email"
 	KindMemberMirror    Kind = "member.mirror"
+	KindSignInEmail     Kind = "signin.email"
 )
 
 // OperationState is where an operation stands. docs/operations.md shows the picture.
@@ -50,6 +51,10 @@ func (s OperationState) Open() bool { return s == OperationPending || s == Opera
 const (
 	ResourceUser  = "User"
 	ResourceGroup = "Group"
+	// ResourceMember is a member of the workspace whom no directory brought.
+	ResourceMember = "Member"
+	// ResourceSignInLink is a sign-in link; its mail is about nothing else.
+	ResourceSignInLink = "SignInLink"
 )
 
 // Operation is the record that something must be made true. Its id is the whole payload of its Asynq task.
@@ -74,6 +79,8 @@ type Operation struct {
 	DispatchedAt *time.Time // when the last one was published; nil when one is owed
 	Queue        string     `gorm:"default:''"` // the Asynq queue it was last published to
 
+	// ApprovedBy is who let a held operation go on, "" for nobody. An approved one is not held for the same reason again.
+	ApprovedBy string `gorm:"default:''"`
 	RequestID  string `gorm:"default:''"` // of the request that caused it
 	CreatedAt  time.Time
 	FinishedAt *time.Time

@@ -68,8 +68,8 @@ func (tx *Tx) MemberByID(workspaceID, id string) (models.Member, error) {
 // SaveMember writes every changeable column of a member that the transaction has locked.
 func (tx *Tx) SaveMember(m models.Member) error {
 	n, err := tx.exec("save the member", `UPDATE members SET email = ?, email_key = ?, name = ?, role = ?, status = ?, directory_user_id = ?, applied_version = ?,
-		period = ?, accepted_at = ?, session_epoch = ?, deactivated_at = ?, updated_at = ? WHERE id = ? AND workspace_id = ?`,
-		m.Email, m.EmailKey, m.Name, m.Role, m.Status, m.DirectoryUserID, m.AppliedVersion, m.Period, plain(m.AcceptedAt), m.SessionEpoch,
+		period = ?, accepted_at = ?, hand_role = ?, role_group_id = ?, removed_by = ?, session_epoch = ?, deactivated_at = ?, updated_at = ? WHERE id = ? AND workspace_id = ?`,
+		m.Email, m.EmailKey, m.Name, m.Role, m.Status, m.DirectoryUserID, m.AppliedVersion, m.Period, plain(m.AcceptedAt), m.HandRole, m.RoleGroupID, m.RemovedBy, m.SessionEpoch,
 		plain(m.DeactivatedAt), m.UpdatedAt.UTC(), m.ID, m.WorkspaceID)
 	return affected(n, err, "the member")
 }

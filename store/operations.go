@@ -23,8 +23,11 @@ func (s *Store) Operations(ctx context.Context, workspaceID string, state models
 	q := s.r(ctx).Where("workspace_id = ?", workspaceID).Order("id DESC")
 	if state != "" {
 		q = q.Where("state = ?", state)
-		if state == models.OperationHeld || state == models.OperationFailed {
-			q = q.Where("error <> ''") // always so, and what the index is by
+		switch state { // always so, and what the indexes are by
+		case models.OperationFailed:
+			q = q.Where("error <> '' AND attempts > 0")
+		case models.OperationHeld:
+			q = q.Where("error LIKE 'held:%'")
 		}
 	}
 	if limit > 0 {
@@ -201,21 +204,21 @@ func (s *Store) GiveBack(ctx context.Context, c Claimed) error {
 // Supersede ends every operation of kinds on the resource, up to version and but for one, that has not run: a newer
 // state is applied.
 func (tx *Tx) Supersede(but, resourceID string, version int64, kinds ...models.Kind) (int64, error) {
-	return tx.exec("supersede", "UPDATE operations SET state = 'superseded', finished_at = "+tx.store.now(0)+" WHERE resource_id = ? AND (finished_at IS NULL OR error <> '') AND kind IN ? AND version <= ? AND id <> ? AND state IN ('pending', 'failed', 'held')",
+	return tx.exec("supersede", "UPDATE operations SET state = 'superseded', finished_at = "+tx.store.now(0)+" WHERE resource_id = ? AND kind IN ? AND version <= ? AND id <> ? AND state IN ('pending', 'failed', 'held')",
 		resourceID, kinds, version, but)
 }
 
 // HeldAt reports whether the operation for a version of the resource is held.
 func (tx *Tx) HeldAt(resourceID string, version int64) (bool, error) {
 	var n int
-	_, err := tx.query(&n, "held operation", "SELECT count(*) FROM operations WHERE resource_id = ? AND (finished_at IS NULL OR error <> '') AND version = ? AND state = 'held'", resourceID, version)
+	_, err := tx.query(&n, "held operation", "SELECT count(*) FROM operations WHERE resource_id = ? AND version = ? AND state = 'held'", resourceID, version)
 	return n > 0, err
 }
 
 // Retry makes failed operations due again, as if new; ids narrows it, nil takes all failed ones of the workspace. A
 // mail that ended failed or unknown is ready again. It returns what was made due.
 func (tx *Tx) Retry(workspaceID string, ids []string) ([]models.Operation, error) {
-	sql, args := "workspace_id = ? AND error <> '' AND state = 'failed'", []any{workspaceID}
+	sql, args := "workspace_id = ? AND error <> '' AND attempts > 0 AND state = 'failed'", []any{workspaceID}
 	if ids != nil {
 		sql, args = sql+" AND id IN ?", append(args, ids)
 	}

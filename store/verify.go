@@ -21,7 +21,7 @@ type Comparison struct {
 }
 
 // excused is the condition for people whom a held operation or an admin's decision to keep explains.
-const excused = `(u.kept_version = u.version AND u.version > 0) OR EXISTS (SELECT 1 FROM operations o WHERE o.resource_id = u.id AND (o.finished_at IS NULL OR o.error <> '') AND o.state = 'held')`
+const excused = `(u.kept_version = u.version AND u.version > 0) OR EXISTS (SELECT 1 FROM operations o WHERE o.resource_id = u.id AND o.state = 'held')`
 
 // person joins each person with the member they are.
 const person = `directory_users u JOIN connections c ON c.id = u.connection_id AND c.status <> 'deleted' LEFT JOIN members m ON m.directory_user_id = u.id`

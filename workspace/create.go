@@ -34,7 +34,7 @@ func Create(ctx context.Context, s *store.Store, name, ownerEmail string, plan m
 			w.Slug = fmt.Sprintf("%s-%d", base, n)
 		}
 		owner := models.Member{
-			ID: outbox.ID(), WorkspaceID: w.ID, Email: ownerEmail, EmailKey: scim.Fold(ownerEmail), Name: nameOf(ownerEmail), Role: models.RoleOwner, Status: models.MemberActive,
+			ID: outbox.ID(), WorkspaceID: w.ID, Email: ownerEmail, EmailKey: scim.Fold(ownerEmail), Name: nameOf(ownerEmail), Role: models.RoleOwner, HandRole: models.RoleOwner, Status: models.MemberActive,
 			AcceptedAt: &now, CreatedAt: now, UpdatedAt: now,
 		}
 		err := s.Write(ctx, func(tx *store.Tx) error {

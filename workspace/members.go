@@ -178,7 +178,7 @@ func (w *Workspace) apply(tx *store.Tx, out *outbox.Outcome, s store.Situation, 
 			}
 		}
 		for _, id := range others {
-			out.Next = append(out.Next, outbox.Operation(models.KindMemberMirror, u.WorkspaceID, id, "Member", m.ID, 0, w.now()))
+			out.Next = append(out.Next, outbox.Operation(models.KindMemberMirror, u.WorkspaceID, id, models.ResourceMember, m.ID, 0, w.now()))
 		}
 	} else {
 		if before.DirectoryUserID == nil || *before.DirectoryUserID != u.ID {

@@ -27,7 +27,7 @@ func wants(u models.User) bool { return u.Active && u.RemovedAt == nil }
 // planNew plans a member for a person who has none.
 func planNew(u models.User, id string, now time.Time) plan {
 	m := models.Member{
-		ID: id, WorkspaceID: u.WorkspaceID, Email: u.Email, EmailKey: u.EmailKey, Name: u.DisplayName, Role: models.RoleMember, Status: models.MemberInvited,
+		ID: id, WorkspaceID: u.WorkspaceID, Email: u.Email, EmailKey: u.EmailKey, Name: u.DisplayName, Role: models.RoleMember, HandRole: models.RoleMember, Status: models.MemberInvited,
 		DirectoryUserID: &u.ID, AppliedVersion: u.Version, Period: u.Period, CreatedAt: now, UpdatedAt: now,
 	}
 	if !wants(u) {
@@ -42,7 +42,7 @@ func planChange(u models.User, m models.Member, samePerson bool, now time.Time) 
 	p := plan{member: m, inTeams: wants(u)}
 	next := &p.member
 	if !samePerson {
-		next.Role, next.AcceptedAt = models.RoleMember, nil
+		next.Role, next.HandRole, next.RoleGroupID, next.RemovedBy, next.AcceptedAt = models.RoleMember, models.RoleMember, nil, "", nil
 	}
 	next.DirectoryUserID, next.AppliedVersion, next.UpdatedAt = &u.ID, u.Version, now
 	next.Name = u.DisplayName
