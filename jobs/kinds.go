@@ -53,6 +53,7 @@ type Policy struct {
 	Attempts int           // recorded failures until the operation is failed
 	Timeout  time.Duration // of one attempt
 	backoff  []time.Duration
+	Prompt   bool // somebody sits and waits for it: never in a bulk queue, never paced
 }
 
 // quick is the back-off for work in our own database: some twenty minutes in all.
@@ -61,14 +62,18 @@ var quick = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * t
 // patient is the back-off for mail servers: a day in all.
 var patient = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 2 * time.Hour}
 
+// soon is the back-off for a mail that is worth nothing after a quarter of an hour.
+var soon = []time.Duration{2 * time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute}
+
 // Kinds is the table of kinds. A new kind is one row here, one function in worker, and one line in docs/operations.md.
 var Kinds = [...]Policy{
-	{models.KindUserDeactivate, "user:deactivate", Revoke, 25, 10 * time.Second, quick},
-	{models.KindUserUpsert, "user:upsert", Provision, 25, 10 * time.Second, quick},
-	{models.KindGroupSync, "group:sync", Groups, 25, 20 * time.Second, quick},
-	{models.KindInvitationEmail, "invitation:email", Mail, 16, 20 * time.Second, patient},
-	{models.KindNoticeEmail, "notice:email", Mail, 16, 20 * time.Second, patient},
-	{models.KindMemberMirror, "member:mirror", Upkeep, 25, 10 * time.Second, quick},
+	{models.KindUserDeactivate, "user:deactivate", Revoke, 25, 10 * time.Second, quick, false},
+	{models.KindUserUpsert, "user:upsert", Provision, 25, 10 * time.Second, quick, false},
+	{models.KindGroupSync, "group:sync", Groups, 25, 20 * time.Second, quick, false},
+	{models.KindInvitationEmail, "invitation:email", Mail, 16, 20 * time.Second, patient, false},
+	{models.KindNoticeEmail, "notice:email", Mail, 16, 20 * time.Second, patient, false},
+	{models.KindSignInEmail, "signin:email", Mail, 8, 20 * time.Second, soon, true},
+	{models.KindMemberMirror, "member:mirror", Upkeep, 25, 10 * time.Second, quick, false},
 }
 
 // Of is the policy of a kind. A kind that is not in the table gets one that runs once, in upkeep.

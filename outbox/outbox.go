@@ -243,7 +243,7 @@ func (o *Outbox) keepStatistics(ctx context.Context) {
 
 func (o *Outbox) isBulk(op models.Operation) bool {
 	m := o.bulk.Load()
-	return m != nil && (*m)[store.Backlog{WorkspaceID: op.WorkspaceID, Class: op.Class}]
+	return m != nil && !jobs.Of(op.Kind).Prompt && (*m)[store.Backlog{WorkspaceID: op.WorkspaceID, Class: op.Class}]
 }
 
 // watchBacklogs keeps the estimate of which workspaces have a long backlog.

@@ -118,7 +118,7 @@ func (w *Worker) prepare(tx *store.Tx, op models.Operation) (message mail.Messag
 		return message, out, tx.SaveMail(m)
 	}
 	now := w.Now()
-	if m.SlotAt == nil && w.MailPace > 0 {
+	if m.SlotAt == nil && w.MailPace > 0 && !jobs.Of(op.Kind).Prompt {
 		slot, err := tx.MailSlot(op.WorkspaceID, now, w.MailPace)
 		if err != nil {
 			return message, out, err
@@ -147,6 +147,17 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 			return message, "", err
 		}
 		provider = c.Provider.Title()
+	}
+	if m.Kind == models.MailSignIn {
+		link, err := tx.SignInLinkByID(op.ResourceID)
+		switch {
+		case err != nil:
+			return message, "", err
+		case link.UsedAt != nil || !w.Now().Before(link.ExpiresAt):
+			return message, "not sent: the sign-in link had ended when it was due", nil
+		}
+		message, err = mail.SignIn{ID: link.ID, To: m.Recipient, URL: w.PublicURL + "/signin/" + w.Gate.Token(link.ID), ExpiresAt: link.ExpiresAt}.Message(w.From, w.host)
+		return message, "", unsendable(err)
 	}
 	if m.Kind == models.MailAddressChanged {
 		message, err = mail.AddressChanged{ID: op.ID, To: m.Recipient, Name: member.Name, Workspace: space.Name, Provider: provider, NewAddress: member.Email}.Message(w.From, w.host)

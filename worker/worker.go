@@ -17,6 +17,7 @@ import (
 	"outpost/mail"
 	"outpost/models"
 	"outpost/outbox"
+	"outpost/sso"
 	"outpost/store"
 	"outpost/workspace"
 )
@@ -26,6 +27,7 @@ type Config struct {
 	Store     *store.Store
 	Outbox    *outbox.Outbox
 	Workspace *workspace.Workspace
+	Gate      *sso.Gate    // words sign-in links
 	Queue     *jobs.Client // nil where there is no Redis: the worker polls the database
 	Sender    mail.Sender
 	From      mail.Address
@@ -66,6 +68,7 @@ func New(c Config) *Worker {
 		models.KindGroupSync:       w.groupSync,
 		models.KindInvitationEmail: w.sendMail,
 		models.KindNoticeEmail:     w.sendMail,
+		models.KindSignInEmail:     w.sendMail,
 		models.KindMemberMirror:    w.memberMirror,
 	}
 	return w

@@ -1,0 +1,192 @@
+// Package sso is how people get in: sign-in links and sessions.
+// It never decides what a signed-in person may do; that is the member's role, read anew at each request.
+package sso
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"time"
+
+	"github.com/google/uuid"
+
+	"outpost/models"
+	"outpost/store"
+)
+
+// Gate lets people in.
+type Gate struct {
+	store *store.Store
+	key   []byte
+	now   func() time.Time
+}
+
+// LinkLife is how long a sign-in link is good.
+const LinkLife = 15 * time.Minute
+
+// New makes a Gate. The tokens of its links are derived from the installation's secret; now is the clock.
+func New(s *store.Store, secret string, now func() time.Time) (*Gate, error) {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "outpost sign-in links", 32)
+	if err != nil {
+		return nil, err
+	}
+	return &Gate{store: s, key: key, now: now}, nil
+}
+
+// Hash is what a secret of ours is found by: the secret itself is not stored.
+func Hash(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+// Secret makes a 256-bit secret for a cookie.
+func Secret() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Token is the secret in a link. It is the same each time it is asked for, and stored nowhere.
+func (g *Gate) Token(linkID string) string {
+	mac := hmac.New(sha256.New, g.key)
+	mac.Write([]byte(linkID))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// Ask is what somebody who wants to sign in says.
+type Ask struct {
+	EmailKey string         // folded
+	Member   *models.Member // nil where the address is nobody's: then the link leads nowhere
+	Browser  string         // the secret of the asking browser's cookie, "" for a link that any browser may use
+	Next     string         // the page to go on to, "" for the first one
+	IP       string
+}
+
+// NewLink makes a link, to be written by the caller.
+func (g *Gate) NewLink(a Ask) models.SignInLink {
+	now := g.now()
+	l := models.SignInLink{ID: uuid.Must(uuid.NewV7()).String(), EmailKey: a.EmailKey, Next: a.Next, IP: a.IP, CreatedAt: now, ExpiresAt: now.Add(LinkLife)}
+	l.TokenHash = Hash(g.Token(l.ID))
+	if a.Member != nil {
+		l.MemberID = &a.Member.ID
+	}
+	if a.Browser != "" {
+		l.BrowserHash = Hash(a.Browser)
+	}
+	return l
+}
+
+// How often links may be asked for in LinkLife.
+const (
+	maxForAddress = 5
+	maxFromIP     = 30
+)
+
+// Limit fails with Denied when the address, or the place it is asked from, has had enough links for now. It does so for
+// addresses that are nobody's too.
+func (g *Gate) Limit(ctx context.Context, emailKey, ip string) error {
+	forAddress, fromIP, err := g.store.SignInsAsked(ctx, emailKey, ip, g.now().Add(-LinkLife))
+	if err != nil {
+		return err
+	}
+	if forAddress >= maxForAddress || fromIP >= maxFromIP {
+		return &models.Error{Code: models.Denied, Detail: "too many sign-in links were asked for: wait 15 minutes, or use the newest mail"}
+	}
+	return nil
+}
+
+// The ways in which a link can be no good.
+var (
+	errUnknownLink = &models.Error{Code: models.NotFound, Detail: "this sign-in link is not one of ours, or it is cut off: copy the whole link from the mail, or ask for a new one"}
+	errUsedLink    = &models.Error{Code: models.Stale, Detail: "this sign-in link was used already: each works once; ask for a new one"}
+	errOldLink     = &models.Error{Code: models.Stale, Detail: "this sign-in link has expired: each works for 15 minutes; ask for a new one"}
+	errNoAccess    = &models.Error{Code: models.Denied, Detail: "this address is no longer that of an active owner or admin: ask an owner of the workspace"}
+)
+
+// Link finds the link of a token that is still good. sameBrowser tells whether browser, a cookie's secret, is the one that
+// asked for it; where it is not, the person has to give the address as well.
+func (g *Gate) Link(ctx context.Context, token, browser string) (l models.SignInLink, sameBrowser bool, err error) {
+	l, err = g.store.SignInLink(ctx, Hash(token))
+	switch {
+	case models.Is(err, models.NotFound):
+		return l, false, errUnknownLink
+	case err != nil:
+		return l, false, err
+	case l.UsedAt != nil:
+		return l, false, errUsedLink
+	case !g.now().Before(l.ExpiresAt):
+		return l, false, errOldLink
+	case l.MemberID == nil:
+		return l, false, errUnknownLink
+	}
+	return l, len(l.BrowserHash) == 0 || subtle.ConstantTimeCompare(l.BrowserHash, Hash(browser)) == 1, nil
+}
+
+// Origin is where a session comes from.
+type Origin struct{ IP, UserAgent string }
+
+// Enter uses up a link inside the caller's transaction and begins a session. It returns the session and the secret for
+// its cookie.
+func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin) (models.Session, models.Member, string, error) {
+	now := g.now()
+	if err := tx.UseSignInLink(l.ID, now); err != nil {
+		if models.Is(err, models.Stale) {
+			err = errUsedLink
+		}
+		return models.Session{}, models.Member{}, "", err
+	}
+	m, err := tx.AnyMember(*l.MemberID)
+	if err != nil {
+		return models.Session{}, m, "", err
+	}
+	if m.Status != models.MemberActive || m.Role == models.RoleMember || m.EmailKey != l.EmailKey {
+		return models.Session{}, m, "", errNoAccess
+	}
+	s, secret := Begin(m, from, now, now)
+	tx.Add(&s)
+	return s, m, secret, nil
+}
+
+// Begin makes a session of a member, to be written by the caller. proved is when they last proved who they are.
+func Begin(m models.Member, from Origin, proved, now time.Time) (models.Session, string) {
+	secret := Secret()
+	return models.Session{
+		ID: uuid.Must(uuid.NewV7()).String(), WorkspaceID: m.WorkspaceID, MemberID: m.ID, TokenHash: Hash(secret), Method: "link", Role: m.Role, Epoch: m.SessionEpoch,
+		IP: from.IP, UserAgent: from.UserAgent, CreatedAt: now, SeenAt: now, ProvedAt: proved,
+	}, secret
+}
+
+// Visit tells who the holder of a session cookie is. It fails with Unknown for everybody who has to sign in.
+func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
+	if len(cookie) != 43 {
+		return store.Visit{}, errSignIn
+	}
+	v, err := g.store.Visit(ctx, Hash(cookie))
+	if models.Is(err, models.NotFound) || err == nil && !v.Session.Living(v.Member, g.now()) {
+		return store.Visit{}, errSignIn
+	}
+	if err != nil {
+		return v, err
+	}
+	if now := g.now(); now.Sub(v.Session.SeenAt) > time.Minute {
+		if err := g.store.Write(ctx, func(tx *store.Tx) error { return tx.SessionSeen(v.Session.ID, now) }); err != nil {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+// Still reports whether a session that was good a moment ago still is, without counting as a click.
+func (g *Gate) Still(ctx context.Context, cookie string) (bool, error) {
+	v, err := g.store.Visit(ctx, Hash(cookie))
+	if models.Is(err, models.NotFound) {
+		return false, nil
+	}
+	return err == nil && v.Session.Living(v.Member, g.now()), err
+}
+
+var errSignIn = &models.Error{Code: models.Unknown, Detail: "sign in to go on"}

@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"outpost/models"
+)
+
+// Visit is a session with the member and the workspace it is for.
+type Visit struct {
+	Session   models.Session
+	Member    models.Member
+	Workspace models.Workspace
+}
+
+// Visit finds the session with a cookie's hash. Whether it still counts is Session.Living's to say.
+func (s *Store) Visit(ctx context.Context, tokenHash []byte) (Visit, error) {
+	var v Visit
+	if err := s.r(ctx).Where("token_hash = ?", tokenHash).Take(&v.Session).Error; err != nil {
+		return v, translate(err, "the session")
+	}
+	err := s.r(ctx).Where("id = ? AND workspace_id = ?", v.Session.MemberID, v.Session.WorkspaceID).Take(&v.Member).Error
+	if err == nil {
+		err = s.r(ctx).Where("id = ?", v.Session.WorkspaceID).Take(&v.Workspace).Error
+	}
+	return v, translate(err, "the session")
+}
+
+// Sessions lists the sessions of a member that have not ended and began after since, newest first.
+func (s *Store) Sessions(ctx context.Context, memberID string, since time.Time) ([]models.Session, error) {
+	var all []models.Session
+	err := s.r(ctx).Where("member_id = ? AND ended_at IS NULL AND created_at > ?", memberID, since.UTC()).Order("id DESC").Find(&all).Error
+	return all, translate(err, "sessions")
+}
+
+// SessionSeen records, coarsely, that a session is in use.
+func (tx *Tx) SessionSeen(id string, at time.Time) error {
+	_, err := tx.exec("session seen", "UPDATE sessions SET seen_at = ? WHERE id = ? AND seen_at < ?", at.UTC(), id, at.UTC())
+	return err
+}
+
+// RenewSession gives a session a new cookie for a new role. It fails with Stale when another request did.
+func (tx *Tx) RenewSession(id string, before, after []byte, role models.Role) error {
+	n, err := tx.exec("renew the session", "UPDATE sessions SET token_hash = ?, role = ? WHERE id = ? AND token_hash = ? AND ended_at IS NULL", after, role, id, before)
+	return affected(n, err, "the session")
+}
+
+// EndSession ends a session. It is no error when it has ended already.
+func (tx *Tx) EndSession(id string, at time.Time) error {
+	_, err := tx.exec("end the session", "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL", at.UTC(), id)
+	return err
+}
+
+// SignInMembers lists the active owners and admins with an address, in every workspace, the one last used first.
+func (s *Store) SignInMembers(ctx context.Context, emailKey string) ([]models.Member, error) {
+	var ms []models.Member
+	err := s.r(ctx).Raw(`SELECT m.* FROM members m WHERE m.email_key = ? AND m.email_key <> '' AND m.status = 'active' AND m.role IN ('owner', 'admin')
+		ORDER BY (SELECT max(seen_at) FROM sessions x WHERE x.member_id = m.id) DESC NULLS LAST, m.id DESC LIMIT 50`, emailKey).Scan(&ms).Error
+	return ms, translate(err, "members")
+}
+
+// SignInLink finds a link by the hash of its token.
+func (s *Store) SignInLink(ctx context.Context, tokenHash []byte) (models.SignInLink, error) {
+	var l models.SignInLink
+	err := s.r(ctx).Where("token_hash = ?", tokenHash).Take(&l).Error
+	return l, translate(err, "the sign-in link")
+}
+
+// SignInLinkByID finds a link by its id.
+func (tx *Tx) SignInLinkByID(id string) (models.SignInLink, error) {
+	return one[models.SignInLink](tx, "the sign-in link", "SELECT * FROM sign_in_links WHERE id = ?", id)
+}
+
+// UseSignInLink uses up a link that is good at now: of two who try at once, one gets it, the other Stale.
+func (tx *Tx) UseSignInLink(id string, now time.Time) error {
+	n, err := tx.exec("use the sign-in link", "UPDATE sign_in_links SET used_at = ? WHERE id = ? AND used_at IS NULL AND expires_at > ?", now.UTC(), id, now.UTC())
+	return affected(n, err, "the sign-in link")
+}
+
+// SignInsAsked counts the links that were asked for since, for an address and from an IP address.
+func (s *Store) SignInsAsked(ctx context.Context, emailKey, ip string, since time.Time) (forAddress, fromIP int, err error) {
+	var n struct{ ForAddress, FromIP int }
+	err = s.r(ctx).Raw("SELECT (SELECT count(*) FROM sign_in_links WHERE email_key = ? AND created_at > ?) AS for_address, (SELECT count(*) FROM sign_in_links WHERE ip = ? AND created_at > ?) AS from_ip",
+		emailKey, since.UTC(), ip, since.UTC()).Scan(&n).Error
+	return n.ForAddress, n.FromIP, translate(err, "sign-in links")
+}
+
+// PruneSessions forgets sessions and links that ended before.
+func (tx *Tx) PruneSessions(before time.Time) error {
+	if _, err := tx.exec("prune sessions", "DELETE FROM sessions WHERE created_at < ?", before.UTC()); err != nil {
+		return err
+	}
+	_, err := tx.exec("prune sign-in links", "DELETE FROM sign_in_links WHERE expires_at < ?", before.UTC())
+	return err
+}
+
+// WorkspacesOf finds workspaces by their ids.
+func (s *Store) WorkspacesOf(ctx context.Context, ids []string) ([]models.Workspace, error) {
+	var ws []models.Workspace
+	err := s.r(ctx).Raw("SELECT * FROM workspaces WHERE id "+s.dialect.in+" ORDER BY name", s.dialect.list(ids)).Scan(&ws).Error
+	return ws, translate(err, "workspaces")
+}
