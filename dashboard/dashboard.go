@@ -1,97 +1,105 @@
-// Package dashboard is the web for people: pages from html/template with their own style sheet, and Asynqmon for operators.
-// It never changes anything by itself, and its pages load nothing from elsewhere and run no script of unknown text.
+// Package dashboard is the web for people: pages from html/template, swapped in parts by htmx, alive by server-sent events.
+// It never changes a row by itself: each act is one call to directory or workspace, which decide and record it.
 package dashboard
 
 import (
-	"bytes"
-	"embed"
+	"fmt"
 	"html/template"
-	"io/fs"
+	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
 
+	"outpost/directory"
+	"outpost/jobs"
 	"outpost/mail"
+	"outpost/outbox"
+	"outpost/sso"
+	"outpost/store"
+	"outpost/workspace"
 )
 
 // Config is all that the dashboard needs.
 type Config struct {
+	Store     *store.Store
+	Outbox    *outbox.Outbox
+	Directory *directory.Directory
+	Workspace *workspace.Workspace
+	Gate      *sso.Gate
+	Queue     *jobs.Client // nil where there is no Redis
+	// PublicURL is where people reach the dashboard. https makes its cookies __Host- and Secure.
+	PublicURL string
+	// MailFrom is the address that our mails come from, for people to look for.
+	MailFrom string
+	// Operators are the addresses, folded, of the people who may look at all queues. With OwnersOperate every owner may.
+	Operators     []string
+	OwnersOperate bool
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []string
 	// Mailbox is the built-in mailbox of development, shown at /dev/mail; nil where mails really leave.
 	Mailbox *mail.Mailbox
+	Version string
+	Log     *slog.Logger
+	Now     func() time.Time
+	// Done is closed when the process stops: live views end then. nil is never.
+	Done <-chan struct{}
 }
 
-//go:embed pages static
-var files embed.FS
-
-// pages are parsed at start, so that a broken one never meets a visitor.
-func pages() *template.Template {
-	return template.Must(template.ParseFS(files, "pages/*.html"))
+// Dashboard serves the pages.
+type Dashboard struct {
+	Config
+	pages     map[string]*template.Template
+	secure    bool // PublicURL is https
+	proxies   []netip.Prefix
+	operators map[string]bool
+	live      *hub
+	static    map[string]asset
 }
 
 // New makes the handler of every page that is not SCIM or health.
-func New(c Config) http.Handler {
-	d := &dashboard{mailbox: c.Mailbox != nil, pages: pages()}
+func New(c Config) (http.Handler, error) {
+	public, err := url.Parse(c.PublicURL)
+	if err != nil || public.Host == "" {
+		return nil, fmt.Errorf("the public URL %q is not one", c.PublicURL)
+	}
+	d := &Dashboard{Config: c, secure: public.Scheme == "https", operators: map[string]bool{}, static: assets()}
+	d.live = newHub(c.Done, c.Log)
+	for _, address := range c.Operators {
+		d.operators[address] = true
+	}
+	for _, p := range c.TrustedProxies {
+		prefix, err := netip.ParsePrefix(p)
+		if err != nil {
+			address, err := netip.ParseAddr(p)
+			if err != nil {
+				return nil, fmt.Errorf("trusted proxy %q is neither an address nor a network", p)
+			}
+			prefix = netip.PrefixFrom(address, address.BitLen())
+		}
+		d.proxies = append(d.proxies, prefix)
+	}
+	if d.pages, err = parsePages(d.static); err != nil {
+		return nil, err
+	}
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
+		return nil, err
+	}
+	protection.SetDenyHandler(d.handle(route{rule: open, do: refuseCrossOrigin}))
+	return protection.Handler(d.mux()), nil
+}
+
+// mux routes every request.
+func (d *Dashboard) mux() *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", d.showStart)
-	mux.HandleFunc("GET /static/{file}", d.showStatic)
-	if c.Mailbox != nil {
-		mux.Handle("/dev/mail", http.StripPrefix("/dev/mail", c.Mailbox.Handler()))
-		mux.Handle("/dev/mail/", http.StripPrefix("/dev/mail", c.Mailbox.Handler()))
-		mux.Handle("/dev/mail.json", c.Mailbox.JSON())
+	for _, r := range d.routes() {
+		mux.Handle(r.pattern, d.handle(r))
 	}
-	mux.HandleFunc("/", d.showNothing)
-	return http.NewCrossOriginProtection().Handler(mux)
-}
-
-type dashboard struct {
-	mailbox bool
-	pages   *template.Template
-}
-
-// startPage is what a visitor of / sees.
-type startPage struct {
-	Title   string
-	Mailbox bool
-}
-
-func (d *dashboard) showStart(w http.ResponseWriter, r *http.Request) {
-	d.show(w, http.StatusOK, "start.html", startPage{Title: "Outpost Directory Sync", Mailbox: d.mailbox})
-}
-
-func (d *dashboard) showNothing(w http.ResponseWriter, r *http.Request) {
-	d.show(w, http.StatusNotFound, "nothing.html", startPage{Title: "There is nothing here · Outpost", Mailbox: d.mailbox})
-}
-
-// show renders a page whole before the first byte leaves.
-func (d *dashboard) show(w http.ResponseWriter, status int, page string, data any) {
-	var b bytes.Buffer
-	if err := d.pages.ExecuteTemplate(&b, page, data); err != nil {
-		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)
-		return
+	if d.Mailbox != nil {
+		mux.Handle("/dev/mail", http.StripPrefix("/dev/mail", d.Mailbox.Handler()))
+		mux.Handle("/dev/mail/", http.StripPrefix("/dev/mail", d.Mailbox.Handler()))
+		mux.Handle("/dev/mail.json", d.Mailbox.JSON())
 	}
-	secure(w.Header(), pagePolicy)
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // an error means that the visitor has left
-}
-
-// pagePolicy lets a page use what this server serves, and nothing written into the page itself.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-
-func secure(h http.Header, policy string) {
-	h.Set("Content-Security-Policy", policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-}
-
-// showStatic serves the style sheet and the icon. They change with the program, so browsers ask again after an hour.
-func (d *dashboard) showStatic(w http.ResponseWriter, r *http.Request) {
-	name := "static/" + r.PathValue("file")
-	if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
-		d.showNothing(w, r)
-		return
-	}
-	secure(w.Header(), "default-src 'none'; frame-ancestors 'none'")
-	w.Header().Set("Cache-Control", "public, max-age=3600")
-	http.ServeFileFS(w, r, files, name)
+	return mux
 }

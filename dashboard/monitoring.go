@@ -33,7 +33,7 @@ func Monitoring(redis Redis, root string) http.Handler {
 	policy := "default-src 'none'; script-src 'self' " + scriptHashes(page) + "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
 		"connect-src 'self'; manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w.Header(), policy)
+		secureHeaders(w.Header(), policy)
 		w.Header().Set("Cache-Control", "no-store")
 		below := strings.TrimPrefix(r.URL.Path, root)
 		switch {

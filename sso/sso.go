@@ -180,13 +180,23 @@ func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
 	return v, nil
 }
 
-// Still reports whether a session that was good a moment ago still is, without counting as a click.
+// Still reports whether a session that was good a moment ago still is, its holder an owner or admin, without counting as
+// a click.
 func (g *Gate) Still(ctx context.Context, cookie string) (bool, error) {
-	v, err := g.store.Visit(ctx, Hash(cookie))
+	s, m, err := g.store.SessionHolder(ctx, Hash(cookie))
 	if models.Is(err, models.NotFound) {
 		return false, nil
 	}
-	return err == nil && v.Session.Living(v.Member, g.now()), err
+	return err == nil && s.Living(m, g.now()) && m.Role != models.RoleMember, err
 }
 
 var errSignIn = &models.Error{Code: models.Unknown, Detail: "sign in to go on"}
+
+// PrintedLink makes a link for a member that no browser asked for, to be written by the caller, and its token: for
+// whoever has the installation's own terminal.
+func PrintedLink(m models.Member, now time.Time) (models.SignInLink, string) {
+	token := Secret()
+	return models.SignInLink{
+		ID: uuid.Must(uuid.NewV7()).String(), TokenHash: Hash(token), EmailKey: m.EmailKey, MemberID: &m.ID, CreatedAt: now, ExpiresAt: now.Add(LinkLife),
+	}, token
+}

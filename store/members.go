@@ -65,6 +65,13 @@ func (tx *Tx) MemberByID(workspaceID, id string) (models.Member, error) {
 	return one[models.Member](tx, "the member "+id, "SELECT * FROM members WHERE workspace_id = ? AND id = ?", workspaceID, id)
 }
 
+// FirstOwner finds the active owner of a workspace who has been one longest.
+func (s *Store) FirstOwner(ctx context.Context, workspaceID string) (models.Member, error) {
+	var m models.Member
+	err := s.r(ctx).Where("workspace_id = ? AND role = 'owner' AND status = 'active'", workspaceID).Order("id").Take(&m).Error
+	return m, translate(err, "an active owner of the workspace")
+}
+
 // AnyMember finds a member of any workspace: for whoever has proved to be them.
 func (tx *Tx) AnyMember(id string) (models.Member, error) {
 	return one[models.Member](tx, "the member", "SELECT * FROM members WHERE id = ?", id)

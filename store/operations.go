@@ -232,3 +232,31 @@ func (tx *Tx) Retry(workspaceID string, ids []string) ([]models.Operation, error
 	_, err := tx.exec("retry mails", "UPDATE mails SET state = 'ready', slot_at = NULL WHERE state IN ('failed', 'unknown') AND workspace_id = ? AND operation_id IN (SELECT id FROM operations WHERE workspace_id = ? AND state = 'pending')", workspaceID, workspaceID)
 	return ops, err
 }
+
+// FailedCount counts the failed operations of a workspace.
+func (s *Store) FailedCount(ctx context.Context, workspaceID string) (int, error) {
+	var n int
+	err := s.r(ctx).Raw("SELECT count(*) FROM operations WHERE workspace_id = ? AND error <> '' AND attempts > 0 AND state = 'failed'", workspaceID).Scan(&n).Error
+	return n, translate(err, "failed operations")
+}
+
+// HeldFigures are the operations of a workspace that wait for a decision. Oldest is zero when there are none.
+type HeldFigures struct {
+	Count  int
+	Oldest time.Time
+}
+
+// HeldFigures counts the held operations of a workspace.
+func (s *Store) HeldFigures(ctx context.Context, workspaceID string) (HeldFigures, error) {
+	var row struct {
+		Count  int
+		Oldest *time.Time
+	}
+	err := s.r(ctx).Raw(`SELECT (SELECT count(*) FROM operations WHERE workspace_id = ? AND error LIKE 'held:%' AND state = 'held') AS count,
+		(SELECT created_at FROM operations WHERE workspace_id = ? AND error LIKE 'held:%' AND state = 'held' ORDER BY id LIMIT 1) AS oldest`, workspaceID, workspaceID).Scan(&row).Error
+	f := HeldFigures{Count: row.Count}
+	if row.Oldest != nil {
+		f.Oldest = *row.Oldest
+	}
+	return f, translate(err, "held operations")
+}

@@ -27,6 +27,20 @@ func (s *Store) Visit(ctx context.Context, tokenHash []byte) (Visit, error) {
 	return v, translate(err, "the session")
 }
 
+// SessionHolder finds a session by its cookie's hash with what of its member decides whether it counts, in one statement.
+func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (models.Session, models.Member, error) {
+	var row struct {
+		models.Session
+		Status models.MemberStatus
+		Now    struct {
+			Epoch int64
+			Role  models.Role
+		} `gorm:"embedded;embeddedPrefix:member_"`
+	}
+	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role FROM sessions s JOIN members m ON m.id = s.member_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
+	return row.Session, models.Member{ID: row.MemberID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role}, translate(err, "the session")
+}
+
 // Sessions lists the sessions of a member that have not ended and began after since, newest first.
 func (s *Store) Sessions(ctx context.Context, memberID string, since time.Time) ([]models.Session, error) {
 	var all []models.Session

@@ -21,6 +21,7 @@ import (
 
 	"outpost/mail"
 	"outpost/models"
+	"outpost/scim"
 )
 
 // config is the configuration from the environment. Every field has its row in the README.
@@ -213,6 +214,15 @@ func (c config) trustedProxies() []string {
 	var all []string
 	for _, n := range c.TrustedProxies {
 		all = append(all, string(n))
+	}
+	return all
+}
+
+// operators are the addresses of OPERATOR_EMAILS, folded.
+func (c config) operators() []string {
+	var all []string
+	for _, address := range c.OperatorEmails {
+		all = append(all, scim.Fold(string(address)))
 	}
 	return all
 }

@@ -90,13 +90,22 @@ func (p *program) greet(ctx context.Context, r running, c config, f folder, demo
 	if c.SMTPURL == "" {
 		row("Mailbox", r.publicURL+"/dev/mail")
 	}
-	row("Queues", r.metrics+"/monitoring")
+	row("Queues", r.publicURL+"/monitoring")
+	row("Metrics", r.metrics+"/metrics")
 	row("Data", string(f))
+	var d demonstration
 	if demo {
-		d, err := openDemo(ctx, r)
-		if err != nil {
+		var err error
+		if d, err = openDemo(ctx, r); err != nil {
 			return err
 		}
+	}
+	if link, who, err := anOwnersLink(ctx, r); err != nil {
+		return err
+	} else if link != "" {
+		fmt.Fprintf(&b, "\nSign in as %s, once and within 15 minutes:\n\n  %s\n", who, link)
+	}
+	if demo {
 		fmt.Fprintf(&b, "\nThe workspace %s of %s has a connection to Okta:\n\n", d.workspace.Name, demoOwner)
 		row("SCIM base URL", d.baseURL)
 		row("Bearer token", d.token)
@@ -111,6 +120,23 @@ func (p *program) greet(ctx context.Context, r running, c config, f folder, demo
 	}
 	_, err := io.WriteString(p.stdout, b.String())
 	return err
+}
+
+// anOwnersLink makes a sign-in link for an owner of the newest workspace, "" where there is none.
+func anOwnersLink(ctx context.Context, r running) (link, who string, err error) {
+	all, err := r.store.Workspaces(ctx)
+	if err != nil || len(all) == 0 {
+		return "", "", err
+	}
+	m, err := r.store.FirstOwner(ctx, all[0].ID)
+	if models.Is(err, models.NotFound) {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	link, err = printLink(ctx, r.store, r.publicURL, m)
+	return link, m.Email + " of " + all[0].Name, err
 }
 
 // dataArgument is the --data that a command in another terminal needs to find the folder, "" for none.

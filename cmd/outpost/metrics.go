@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metricsHandler is what METRICS_ADDR serves: figures, health, and the queues where monitoring is not nil.
-func metricsHandler(h *health, stats func() sql.DBStats, monitoring http.Handler) (http.Handler, error) {
+// metricsHandler is what METRICS_ADDR serves: figures and health.
+func metricsHandler(h *health, stats func() sql.DBStats) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
 		collectors.NewGoCollector(),
@@ -36,10 +36,6 @@ func metricsHandler(h *health, stats func() sql.DBStats, monitoring http.Handler
 		fmt.Fprintln(w, `{"status":"ok"}`)
 	})
 	mux.HandleFunc("GET /readyz", h.ready)
-	if monitoring != nil {
-		mux.Handle("/monitoring", monitoring)
-		mux.Handle("/monitoring/", monitoring)
-	}
 	return mux, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"outpost/mail"
 	"outpost/outbox"
 	"outpost/scheduler"
+	"outpost/sso"
 	"outpost/store"
 	"outpost/worker"
 	"outpost/workspace"
@@ -141,6 +141,10 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 		return fmt.Errorf("derive the key of invitation links: %w", err)
 	}
 	actual := workspace.New(workspace.Invitations{Key: key, Hold: c.InvitationHold, Life: workspace.DefaultLife}, time.Now)
+	gate, err := sso.New(db, string(c.SecretKey), time.Now)
+	if err != nil {
+		return fmt.Errorf("derive the key of sign-in links: %w", err)
+	}
 	operations := outbox.New(db, queue, log)
 	defer background(ctx, operations.Run)()
 	desired := directory.New(db, operations, log, time.Now)
@@ -151,7 +155,7 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 	}
 	if r.worker != nil {
 		w := worker.New(worker.Config{
-			Store: db, Outbox: operations, Workspace: actual, Queue: queue, Sender: sender, From: c.from(),
+			Store: db, Outbox: operations, Workspace: actual, Gate: gate, Queue: queue, Sender: sender, From: c.from(),
 			PublicURL: string(c.PublicURL), MailPace: c.mailPace(), Log: log, Now: time.Now,
 		})
 		defer background(ctx, func(ctx context.Context) {
@@ -162,9 +166,17 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 	}
 	if r.api {
 		defer background(ctx, desired.Run)()
+		pages, err := dashboard.New(dashboard.Config{
+			Store: db, Outbox: operations, Directory: desired, Workspace: actual, Gate: gate, Queue: queue, PublicURL: string(c.PublicURL),
+			MailFrom: c.from().Email, Operators: c.operators(), OwnersOperate: r.embedded != nil && len(c.OperatorEmails) == 0,
+			TrustedProxies: c.trustedProxies(), Mailbox: mailbox, Version: version(), Log: log, Now: time.Now, Done: ctx.Done(),
+		})
+		if err != nil {
+			return err
+		}
 		handler, err := api.New(api.Config{
 			Directory: desired, Store: db, PublicURL: string(c.PublicURL), TrustedProxies: c.trustedProxies(), Log: log,
-			RedisState: health.redis, Web: dashboard.New(dashboard.Config{Mailbox: mailbox}),
+			RedisState: health.redis, Web: pages,
 		})
 		if err != nil {
 			return err
@@ -173,12 +185,7 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 		defer public.drain(ctx, r.linger)
 	}
 
-	// What operators look at.
-	var monitoring http.Handler
-	if r.api && queue != nil {
-		monitoring = dashboard.Monitoring(queue.Connection(), "/monitoring")
-	}
-	figures, err := metricsHandler(health, db.Stats, monitoring)
+	figures, err := metricsHandler(health, db.Stats)
 	if err != nil {
 		return err
 	}

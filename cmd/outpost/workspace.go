@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"outpost/models"
+	"outpost/sso"
 	"outpost/store"
 	"outpost/workspace"
 )
@@ -37,6 +38,14 @@ func (p *program) workspaceCreate() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		first, err := db.FirstOwner(ctx, w.ID)
+		if err != nil {
+			return err
+		}
+		link, err := printLink(ctx, db.Store, base, first)
+		if err != nil {
+			return err
+		}
 		out := struct {
 			ID         string      `json:"id"`
 			Slug       string      `json:"slug"`
@@ -44,7 +53,7 @@ func (p *program) workspaceCreate() *cobra.Command {
 			Plan       models.Plan `json:"plan"`
 			OwnerEmail string      `json:"owner_email"`
 			SignInURL  string      `json:"sign_in_url"`
-		}{w.ID, w.Slug, w.Name, w.Plan, owner, base + "/"}
+		}{w.ID, w.Slug, w.Name, w.Plan, owner, link}
 		if asJSON {
 			return printJSON(p.stdout, out)
 		}
@@ -59,6 +68,16 @@ func (p *program) workspaceCreate() *cobra.Command {
 	jsonFlag(cmd, &asJSON)
 	dataFlag(cmd, &data)
 	return cmd
+}
+
+// printLink makes a link that signs a member in, once and in any browser, within 15 minutes.
+func printLink(ctx context.Context, s *store.Store, base string, m models.Member) (string, error) {
+	link, token := sso.PrintedLink(m, time.Now())
+	err := s.Write(ctx, func(tx *store.Tx) error {
+		tx.Add(&link)
+		return nil
+	})
+	return base + "/signin/" + token, err
 }
 
 func parsePlan(s string) (models.Plan, error) {

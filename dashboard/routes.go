@@ -1,0 +1,75 @@
+package dashboard
+
+import "outpost/models"
+
+// rule says who may use a route. Whoever may not sees what is not there.
+type rule uint8
+
+const (
+	unruled  rule = iota // no rule: a test fails for such a route
+	open                 // everybody
+	signed               // whoever is signed in
+	admin                // owners and admins of the workspace
+	owner                // owners of the workspace
+	operator             // who runs the installation
+)
+
+// allows reports, as an error, why the visitor may not.
+func (u rule) allows(r *request) error {
+	role := r.member().Role
+	switch u {
+	case signed:
+		return nil
+	case admin:
+		if role == models.RoleOwner || role == models.RoleAdmin {
+			return nil
+		}
+		return &models.Error{Code: models.Denied, Detail: "only owners and admins can open this page: ask an owner of the workspace to make you an admin"}
+	case owner:
+		if role == models.RoleOwner {
+			return nil
+		}
+		return &models.Error{Code: models.Denied, Detail: "only owners can do this: ask an owner of the workspace"}
+	case operator:
+		if r.operates() {
+			return nil
+		}
+		return errNothing
+	}
+	return errNothing
+}
+
+// route is one line of the list.
+type route struct {
+	pattern string // as http.ServeMux reads it
+	rule    rule
+	do      func(*request) error
+}
+
+// routes is every route there is, /dev/mail apart.
+func (d *Dashboard) routes() []route {
+	all := []route{
+		{"GET /{$}", admin, showStart},
+		{"GET /static/{file}", open, showStatic},
+		{"/", open, showNothing},
+
+		{"GET /signin", open, showSignIn},
+		{"POST /signin", open, askSignIn},
+		{"GET /signin/sent", open, showSent},
+		{"GET /signin/{token}", open, showLink},
+		{"POST /signin/{token}", open, useLink},
+		{"POST /signin/again", signed, askAgain},
+		{"POST /signout", signed, signOut},
+		{"POST /workspace", signed, switchWorkspace},
+		{"POST /theme", open, setTheme},
+		{"GET /find", admin, find},
+
+		{"GET /settings/security", admin, showSecurity},
+	}
+	if d.Queue != nil {
+		queues := Monitoring(d.Queue.Connection(), "/monitoring")
+		show := func(r *request) error { queues.ServeHTTP(r.w, r.Request); return nil }
+		all = append(all, route{"/monitoring", operator, show}, route{"/monitoring/", operator, show})
+	}
+	return all
+}
