@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"regexp"
 	"strings"
@@ -136,22 +138,33 @@ func TestDevProvisionsABulkAssignment(t *testing.T) {
 	}
 
 	monitor := regexp.MustCompile(`http://\S+/monitoring`).FindString(banner)
+	metrics := regexp.MustCompile(`http://\S+/metrics`).FindString(banner)
 	for url, want := range map[string]string{
 		public + "/healthz":  `"ok"`,
 		public + "/readyz":   `"redis":"ok"`,
 		public + "/dev/mail": "<html",
-		strings.TrimSuffix(monitor, "monitoring") + "healthz": `"ok"`,
-		strings.TrimSuffix(monitor, "monitoring") + "readyz":  `"redis":"ok"`,
-		strings.TrimSuffix(monitor, "monitoring") + "metrics": "go_sql_open_connections",
-		monitor:                 "<html",
-		monitor + "/api/queues": `"queue":"provision"`,
+		strings.TrimSuffix(metrics, "metrics") + "healthz": `"ok"`,
+		strings.TrimSuffix(metrics, "metrics") + "readyz":  `"redis":"ok"`,
+		metrics: "go_sql_open_connections",
 	} {
 		if status, body := get(t, url); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s answers %d without %s: %.300s", url, status, want, body)
 		}
 	}
-	if status, body := get(t, public+"/monitoring/api/queues"); status == http.StatusOK && strings.Contains(body, "provision") {
-		t.Error("LISTEN_ADDR serves the queues to everybody")
+	if status, body := get(t, monitor+"/api/queues"); strings.Contains(body, `"queue":"provision"`) {
+		t.Errorf("everybody sees the queues: %d", status)
+	}
+	owner := signIn(t, regexp.MustCompile(`http://\S+/signin/\S+`).FindString(banner))
+	for url, want := range map[string]string{monitor: "<html", monitor + "/api/queues": `"queue":"provision"`, public + "/settings/security": "How people join"} {
+		r, err := owner.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil || r.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s answers the owner %d %v without %s: %.300s", url, r.StatusCode, err, want, body)
+		}
 	}
 	d.stop()
 	if out := d.stdout.String(); out != "\n"+banner+"\n" {
@@ -366,4 +379,28 @@ func TestTheMetricsPortGivesWay(t *testing.T) {
 		t.Errorf("a METRICS_ADDR that is set and taken: exit status %d, standard error %q", status, stderr)
 	}
 	d.stop()
+}
+
+// signIn uses a printed sign-in link as a browser does, and returns that browser.
+func signIn(t *testing.T, link string) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar, Timeout: patient, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	r, err := http.NewRequest("POST", link, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	got, err := browser.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Body.Close()
+	if got.StatusCode != http.StatusSeeOther || got.Header.Get("Location") != "/" {
+		t.Fatalf("%s answers %d and leads to %s", link, got.StatusCode, got.Header.Get("Location"))
+	}
+	return browser
 }
