@@ -25,7 +25,7 @@ type Config struct {
 	Store     *store.Store
 	Outbox    *outbox.Outbox
 	Directory *directory.Directory
-	Workspace *workspace.Workspace
+	Hands     *workspace.Hands
 	Gate      *sso.Gate
 	Queue     *jobs.Client // nil where there is no Redis
 	// PublicURL is where people reach the dashboard. https makes its cookies __Host- and Secure.

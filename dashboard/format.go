@@ -21,6 +21,7 @@ func funcs(static map[string]asset) template.FuncMap {
 		"addr":     addr,
 		"initials": initials,
 		"plural":   plural,
+		"plural64": func(n int64, one, many string) string { return plural(int(n), one, many) },
 		"badge":    badge,
 		"member":   memberBadge,
 		"role":     func(r models.Role) string { return strings.ToUpper(string(r[:1])) + string(r[1:]) },
@@ -209,7 +210,7 @@ func dur(d time.Duration) string {
 			return fmt.Sprintf("%d min %d s", int(d.Minutes()), s)
 		}
 		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
+	case d < 24*time.Hour, d < 48*time.Hour && d%(24*time.Hour) != 0:
 		if m := int(d.Minutes()) % 60; m > 0 {
 			return fmt.Sprintf("%d h %d min", int(d.Hours()), m)
 		}

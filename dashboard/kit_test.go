@@ -17,6 +17,7 @@ import (
 	"outpost/models"
 	"outpost/sso"
 	"outpost/store"
+	"outpost/workspace"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -33,7 +34,7 @@ func serve(t testing.TB, w *fixture.World, change func(*dashboard.Config)) *site
 	server := httptest.NewUnstartedServer(nil)
 	done := make(chan struct{})
 	c := dashboard.Config{
-		Store: w.Store, Outbox: w.Outbox, Directory: w.Directory, Workspace: w.Converge, Gate: w.Gate, Queue: w.Queue,
+		Store: w.Store, Outbox: w.Outbox, Directory: w.Directory, Hands: workspace.NewHands(w.Store, w.Outbox, w.Converge), Gate: w.Gate, Queue: w.Queue,
 		PublicURL: "http://" + server.Listener.Addr().String(), MailFrom: "outpost@example.com", Version: "test", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: w.Clock.Now, Done: done,
 	}
 	if change != nil {

@@ -65,6 +65,21 @@ func (d *Dashboard) routes() []route {
 		{"GET /find", admin, find},
 
 		{"GET /settings/security", admin, showSecurity},
+		{"GET /settings/security/directory-sync/new", owner, chooseProvider},
+		{"POST /settings/security/directory-sync", owner, createConnection},
+		{"GET /settings/security/directory-sync/{id}", admin, showConnection},
+		{"POST /settings/security/directory-sync/{id}", owner, setConnection},
+		{"GET /settings/security/directory-sync/{id}/live", admin, liveHealth},
+		{"GET /settings/security/directory-sync/{id}/setup", owner, showSetup},
+		{"GET /settings/security/directory-sync/{id}/setup/live", owner, liveSetup},
+		{"POST /settings/security/directory-sync/{id}/tokens", owner, newToken},
+		{"POST /settings/security/directory-sync/{id}/tokens/{token}/end", owner, endToken},
+		{"POST /settings/security/directory-sync/{id}/roles", owner, mapRole},
+		{"POST /settings/security/directory-sync/{id}/invitations", owner, setInvitations},
+		{"POST /settings/security/directory-sync/{id}/invitations/send", owner, sendWaiting},
+		{"GET /settings/members", admin, showMembers},
+		{"POST /settings/members", admin, inviteMember},
+		{"POST /settings/members/{id}/role", admin, changeRole},
 	}
 	if d.Queue != nil {
 		queues := Monitoring(d.Queue.Connection(), "/monitoring")

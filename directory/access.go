@@ -278,6 +278,28 @@ func (d *Directory) RotateToken(ctx context.Context, c models.Connection, atOnce
 	return issued, err
 }
 
+// EndToken refuses a token of a connection from now on.
+func (d *Directory) EndToken(ctx context.Context, c models.Connection, tokenID, actor string) error {
+	now := d.now()
+	return d.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockConnection(c.ID); err != nil {
+			return err
+		}
+		living, err := tx.LivingTokens(c.ID, now)
+		if err != nil {
+			return err
+		}
+		for _, t := range living {
+			if t.ID != tokenID {
+				continue
+			}
+			tx.Add(Caller{WorkspaceID: c.WorkspaceID, ConnectionID: c.ID, Actor: actor, Method: "end"}.audit(now, "Connection", c.ID, 200, "token …"+t.LastFour, nil))
+			return tx.EndToken(t, now)
+		}
+		return &models.Error{Code: models.NotFound, Detail: "the token has ended already, or is not one of this connection"}
+	})
+}
+
 // SetConnectionStatus pauses, resumes or deletes a connection. Deleting ends its tokens at once; what was acknowledged
 // before is still carried out, the people it made stay members, and are managed by hand from then on.
 func (d *Directory) SetConnectionStatus(ctx context.Context, c models.Connection, status models.ConnectionStatus, actor string) error {

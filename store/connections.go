@@ -150,3 +150,34 @@ func (tx *Tx) TokenUsed(id string, at time.Time, overlap time.Duration) error {
 	_, err = tx.exec("token used", "UPDATE tokens SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)", at.UTC(), id, at.UTC())
 	return err
 }
+
+// ConnectionSize is how many people and groups a provider has brought.
+type ConnectionSize struct{ People, Groups int }
+
+// ConnectionSize counts the linked people and the groups of a connection that are not removed.
+func (s *Store) ConnectionSize(ctx context.Context, connectionID string) (ConnectionSize, error) {
+	var size ConnectionSize
+	err := s.r(ctx).Raw(`SELECT (SELECT count(*) FROM directory_users WHERE connection_id = ? AND removed_at IS NULL AND linked) AS people,
+		(SELECT count(*) FROM directory_groups WHERE connection_id = ? AND removed_at IS NULL) AS groups`, connectionID, connectionID).Scan(&size).Error
+	return size, translate(err, "the connection")
+}
+
+// OpenWork is what of a connection's operations is not at rest, or came to rest badly.
+type OpenWork struct{ Open, Failed, Held int }
+
+// OpenWork counts the operations of a connection that are open, failed and held.
+func (s *Store) OpenWork(ctx context.Context, connectionID string) (OpenWork, error) {
+	var w OpenWork
+	err := s.r(ctx).Raw(`SELECT (SELECT count(*) FROM operations WHERE finished_at IS NULL AND state IN ('pending', 'running') AND connection_id = ?) AS open,
+		(SELECT count(*) FROM operations o JOIN connections c ON c.id = ? AND c.workspace_id = o.workspace_id WHERE o.error <> '' AND o.attempts > 0 AND o.state = 'failed' AND o.connection_id = c.id) AS failed,
+		(SELECT count(*) FROM operations o JOIN connections c ON c.id = ? AND c.workspace_id = o.workspace_id WHERE o.error LIKE 'held:%' AND o.state = 'held' AND o.connection_id = c.id) AS held`,
+		connectionID, connectionID, connectionID).Scan(&w).Error
+	return w, translate(err, "operations")
+}
+
+// MappableGroups lists up to limit of the groups of a connection, by name.
+func (s *Store) MappableGroups(ctx context.Context, connectionID string, limit int) ([]models.Group, error) {
+	var gs []models.Group
+	err := s.r(ctx).Raw("SELECT * FROM directory_groups WHERE connection_id = ? AND removed_at IS NULL ORDER BY name_key, id LIMIT ?", connectionID, limit).Scan(&gs).Error
+	return gs, translate(err, "groups")
+}

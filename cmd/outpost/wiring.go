@@ -167,7 +167,7 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 	if r.api {
 		defer background(ctx, desired.Run)()
 		pages, err := dashboard.New(dashboard.Config{
-			Store: db, Outbox: operations, Directory: desired, Workspace: actual, Gate: gate, Queue: queue, PublicURL: string(c.PublicURL),
+			Store: db, Outbox: operations, Directory: desired, Hands: workspace.NewHands(db, operations, actual), Gate: gate, Queue: queue, PublicURL: string(c.PublicURL),
 			MailFrom: c.from().Email, Operators: c.operators(), OwnersOperate: r.embedded != nil && len(c.OperatorEmails) == 0,
 			TrustedProxies: c.trustedProxies(), Mailbox: mailbox, Version: version(), Log: log, Now: time.Now, Done: ctx.Done(),
 		})
