@@ -324,21 +324,5 @@ func (d *Directory) SetConnectionStatus(ctx context.Context, c models.Connection
 	})
 }
 
-// IsID reports whether s has the form of our ids, so that it may be asked for: a UUID in lower-case text.
-func IsID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
-		default:
-			return false
-		}
-	}
-	return true
-}
+// IsID reports whether s has the form of our ids, so that it may be asked for.
+func IsID(s string) bool { return outbox.IsID(s) }

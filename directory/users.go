@@ -235,6 +235,11 @@ func (d *Directory) save(tx *store.Tx, c Caller, old models.User, next *models.U
 		return nil, err
 	}
 	hold(&op, held)
+	if held != "" { // what is wanted now is what waits for a decision
+		if err := tx.SupersedeHeld(next.ID, ""); err != nil {
+			return nil, err
+		}
+	}
 	if err := tx.SaveUser(*next); err != nil {
 		return nil, err
 	}
@@ -248,7 +253,7 @@ func unclaimed(tx *store.Tx, u models.User) error {
 	if u.Linked || u.MirrorOf == nil {
 		return nil
 	}
-	if err := tx.LockMember(*u.MirrorOf); err != nil { // claims of one member come one after the other
+	if _, err := tx.LockMember(u.WorkspaceID, *u.MirrorOf); err != nil { // claims of one member come one after the other
 		return err
 	}
 	other, err := tx.OtherClaim(u.WorkspaceID, *u.MirrorOf, u.ID)

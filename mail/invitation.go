@@ -1,10 +1,13 @@
 package mail
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Invitation invites a person to a workspace.
 type Invitation struct {
-	// ID is the invitation's id. The Message-ID is <inv.ID@host>, the same in every attempt.
+	// ID is the invitation's id. The Message-ID is <inv.ID@host>, the same in every attempt of a copy.
 	ID string
 	To string
 	// Name is the person's, for the greeting; empty greets without one.
@@ -21,6 +24,10 @@ type Invitation struct {
 	ExpiresAt time.Time
 	// SignInWithSSO tells people that they sign in with Provider, so that nobody looks for a password.
 	SignInWithSSO bool
+	// SenderName is whom the mail is shown to come from, as "NAME via Outpost"; empty leaves the sender's own name.
+	SenderName string
+	// Copy counts the mails of one invitation that a person asked for, beyond the first: <inv.ID.COPY@host>.
+	Copy int
 	// Reminder words it as a reminder. It is a mail of its own: <inv.ID.reminder@host>.
 	Reminder bool
 }
@@ -30,10 +37,17 @@ func (i Invitation) Message(from Address, host string) (Message, error) {
 	if err := ownLink(i.AcceptURL, host); err != nil {
 		return Message{}, err
 	}
-	m := Message{From: from, To: i.To, Subject: "Join " + subject(i.Workspace, "a workspace") + " on Outpost", MessageID: messageID("inv", i.ID, host)}
+	id := i.ID
+	if i.Copy > 0 {
+		id += "." + strconv.Itoa(i.Copy)
+	}
+	if name := tenantName(i.SenderName); name != "" {
+		from.Name = name + " via Outpost"
+	}
+	m := Message{From: from, To: i.To, Subject: "Join " + subject(i.Workspace, "a workspace") + " on Outpost", MessageID: messageID("inv", id, host)}
 	if i.Reminder {
 		m.Subject = "Reminder: join " + subject(i.Workspace, "a workspace") + " on Outpost"
-		m.MessageID = messageID("inv", i.ID+".reminder", host)
+		m.MessageID = messageID("inv", id+".reminder", host)
 	}
 	return m.compose("invitation", i)
 }

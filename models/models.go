@@ -141,7 +141,7 @@ const (
 	MailSignIn         MailKind = "sign.in"
 )
 
-// Mail is one message that an operation sends at most once. MessageID is the same on every attempt.
+// Mail is one message that an operation sends at most once. MessageID is the same on every attempt of a copy.
 type Mail struct {
 	ID           string `gorm:"primaryKey"`
 	WorkspaceID  string

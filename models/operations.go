@@ -66,7 +66,7 @@ type Operation struct {
 	Class        string // queue class, from the table of kinds
 	ResourceType string
 	ResourceID   string // the SCIM id
-	Version      int64  // of the resource, when the operation was written
+	Version      int64  // of the resource, when the operation was written; 0 when no change of the directory caused it
 	State        OperationState
 	Attempts     int       `gorm:"default:0"`   // failures recorded
 	Error        string    `gorm:"default:''"`  // why it failed or is held, or a note on how it ended

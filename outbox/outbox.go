@@ -38,6 +38,25 @@ func New(s *store.Store, queue *jobs.Client, log *slog.Logger) *Outbox {
 // ID makes a new time-ordered id (UUIDv7).
 func ID() string { return uuid.Must(uuid.NewV7()).String() }
 
+// IsID reports whether s has the form of our ids, so that it may be asked for: a UUID in lower-case text.
+func IsID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // Operation makes an operation that is due at once: pending, of the version of the resource it is about.
 func Operation(kind models.Kind, workspaceID, connectionID, resourceType, resourceID string, version int64, now time.Time) models.Operation {
 	op := models.Operation{

@@ -92,11 +92,17 @@ func (tx *Tx) LockConnection(id string) (models.Connection, error) {
 	return one[models.Connection](tx, "the connection "+id, "SELECT * FROM connections WHERE id = ?"+tx.store.dialect.forUpdate, id)
 }
 
-// OtherConnections lists the ids of the workspace's connections that are not deleted, but for one.
-func (tx *Tx) OtherConnections(workspaceID, but string) ([]string, error) {
+// LivingConnections lists the ids of the workspace's connections that are not deleted.
+func (tx *Tx) LivingConnections(workspaceID string) ([]string, error) {
 	var ids []string
-	_, err := tx.query(&ids, "connections", "SELECT id FROM connections WHERE workspace_id = ? AND id <> ? AND status <> 'deleted'", workspaceID, but)
+	_, err := tx.query(&ids, "connections", "SELECT id FROM connections WHERE workspace_id = ? AND status <> 'deleted' ORDER BY id", workspaceID)
 	return ids, err
+}
+
+// SaveInvitationSettings writes how a connection invites its people.
+func (tx *Tx) SaveInvitationSettings(c models.Connection) error {
+	n, err := tx.exec("save the connection", "UPDATE connections SET send_invitations = ?, invitation_hold = ?, sender_name = ? WHERE id = ? AND status <> 'deleted'", c.SendInvitations, c.InvitationHold, c.SenderName, c.ID)
+	return affected(n, err, "the connection")
 }
 
 // CreateConnection writes a new connection at once, for its people to refer to.

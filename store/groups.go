@@ -56,9 +56,15 @@ func (tx *Tx) LockGroup(connectionID, id string) (models.Group, error) {
 	return tx.group("SELECT * FROM directory_groups WHERE id = ? AND connection_id = ? AND removed_at IS NULL"+tx.store.dialect.forUpdate, id, connectionID)
 }
 
+// GroupSituation is a group as the directory wants it now, with what tells whether more has to be looked at.
+type GroupSituation struct {
+	models.Group `gorm:"embedded"`
+	Mapped       bool // it gives its people a role, or did until lately
+}
+
 // DesiredGroup reads a group as the directory wants it now, the deleted included.
-func (tx *Tx) DesiredGroup(id string) (models.Group, error) {
-	return tx.group("SELECT * FROM directory_groups WHERE id = ?", id)
+func (tx *Tx) DesiredGroup(id string) (GroupSituation, error) {
+	return one[GroupSituation](tx, "the group "+id, "SELECT g.*, EXISTS (SELECT 1 FROM role_mappings r WHERE r.group_id = g.id) AS mapped FROM directory_groups g WHERE g.id = ?", id)
 }
 
 func (tx *Tx) group(sql, id string, args ...any) (models.Group, error) {

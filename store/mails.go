@@ -25,9 +25,9 @@ func (tx *Tx) WasTold(memberID string) (bool, error) {
 	return n > 0, err
 }
 
-// RequeueMail gives an invitation's mail that was kept back to another operation. It tells whether there was one.
+// RequeueMail gives the newest mail of an invitation, if it was kept back, to another operation. It tells whether there was one.
 func (tx *Tx) RequeueMail(invitationID, operationID string) (bool, error) {
-	n, err := tx.exec("send the mail after all", "UPDATE mails SET operation_id = ?, state = 'ready', slot_at = NULL, response = '' WHERE invitation_id = ? AND kind = ? AND state = 'failed' AND response LIKE 'not sent:%'",
+	n, err := tx.exec("send the mail after all", "UPDATE mails SET operation_id = ?, state = 'ready', slot_at = NULL, response = '' WHERE invitation_id = ? AND kind = ? AND state = 'failed' AND response LIKE 'not sent:%' AND copy = (SELECT max(c.copy) FROM mails c WHERE c.invitation_id = mails.invitation_id AND c.kind = mails.kind)",
 		operationID, invitationID, models.MailInvitation)
 	return n > 0, err
 }

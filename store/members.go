@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"outpost/models"
 )
@@ -44,11 +43,16 @@ func (s *Store) Member(ctx context.Context, workspaceID, id string) (models.Memb
 	return m, translate(err, "the member "+id)
 }
 
-// LockMember locks the row of a member.
-func (tx *Tx) LockMember(id string) error {
-	var ids []string
-	_, err := tx.query(&ids, "the member", "SELECT id FROM members WHERE id = ?"+tx.store.dialect.forUpdate, id)
-	return err
+// MemberAt finds the member of a workspace with the address, whose key is folded.
+func (s *Store) MemberAt(ctx context.Context, workspaceID, emailKey string) (models.Member, error) {
+	var m models.Member
+	err := s.r(ctx).Where("email_key = ? AND workspace_id = ?", emailKey, workspaceID).Take(&m).Error
+	return m, translate(err, "the member")
+}
+
+// LockMember reads a member of a workspace and locks the row.
+func (tx *Tx) LockMember(workspaceID, id string) (models.Member, error) {
+	return one[models.Member](tx, "the member "+id, "SELECT * FROM members WHERE id = ? AND workspace_id = ?"+tx.store.dialect.forUpdate, id, workspaceID)
 }
 
 // Candidates finds, in one look, the members that a person could be: the one that follows them, the one they began as
@@ -91,36 +95,4 @@ func (tx *Tx) OtherActiveOwners(workspaceID, but string) (int, error) {
 	var n int
 	_, err := tx.query(&n, "owners", "SELECT count(*) FROM members WHERE workspace_id = ? AND role = 'owner' AND status = 'active' AND id <> ?", workspaceID, but)
 	return n, err
-}
-
-// VoidInvitations withdraws the open invitations of a member but for one (which may be ""). It tells how many.
-func (tx *Tx) VoidInvitations(memberID, but string) (int64, error) {
-	sql, args := "UPDATE invitations SET state = 'void' WHERE member_id = ? AND state = 'open'", []any{memberID}
-	if but != "" {
-		sql, args = sql+" AND id <> ?", append(args, but)
-	}
-	return tx.exec("void invitations", sql, args...)
-}
-
-// InvitationFor finds the invitation of a member for a period and address.
-func (tx *Tx) InvitationFor(memberID, userID string, period int64, emailKey string) (models.Invitation, bool, error) {
-	var inv models.Invitation
-	n, err := tx.query(&inv, "the invitation", "SELECT * FROM invitations WHERE member_id = ? AND user_id = ? AND period = ? AND email_key = ?", memberID, userID, period, emailKey)
-	return inv, n > 0, err
-}
-
-// Invitation finds an invitation by its id.
-func (tx *Tx) Invitation(id string) (models.Invitation, error) {
-	return one[models.Invitation](tx, "the invitation", "SELECT * FROM invitations WHERE id = ?", id)
-}
-
-// ReopenInvitation makes a withdrawn invitation good again until expires. It tells whether it was one.
-func (tx *Tx) ReopenInvitation(id string, expires time.Time) (bool, error) {
-	n, err := tx.exec("reopen the invitation", "UPDATE invitations SET state = 'open', expires_at = ? WHERE id = ? AND state = 'void'", expires.UTC(), id)
-	return n > 0, err
-}
-
-// ExpireInvitations closes open invitations whose time is over.
-func (tx *Tx) ExpireInvitations(now time.Time) (int64, error) {
-	return tx.exec("expire invitations", "UPDATE invitations SET state = 'expired' WHERE state = 'open' AND expires_at <= ?", now.UTC())
 }

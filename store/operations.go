@@ -208,6 +208,44 @@ func (tx *Tx) Supersede(but, resourceID string, version int64, kinds ...models.K
 		resourceID, kinds, version, but)
 }
 
+// SupersedeHeld ends the held operations on the resource but for one (which may be ""): something newer waits in their place.
+func (tx *Tx) SupersedeHeld(resourceID, but string) error {
+	sql, args := "UPDATE operations SET state = 'superseded', error = 'a newer change waits in its place', finished_at = "+tx.store.now(0)+" WHERE resource_id = ? AND state = 'held'", []any{resourceID}
+	if but != "" {
+		sql, args = sql+" AND id <> ?", append(args, but)
+	}
+	_, err := tx.exec("supersede", sql, args...)
+	return err
+}
+
+// Operation finds an operation of a workspace inside the transaction, without locking.
+func (tx *Tx) Operation(workspaceID, id string) (models.Operation, error) {
+	return one[models.Operation](tx, "the operation "+id, "SELECT * FROM operations WHERE id = ? AND workspace_id = ?", id, workspaceID)
+}
+
+// Release lets a held operation go on, as if new, and says who decided so. It fails with Stale when it is not held.
+func (tx *Tx) Release(id, approvedBy string) (models.Operation, error) {
+	var op models.Operation
+	n, err := tx.query(&op, "approve", "UPDATE operations SET state = 'pending', approved_by = ?, error = '', attempts = 0, lapses = 0, not_before = "+tx.store.now(0)+
+		", lease_until = NULL, dispatched_at = NULL WHERE id = ? AND state = 'held' RETURNING *", approvedBy, id)
+	return op, affected(n, err, "the operation")
+}
+
+// Dismiss ends a held operation without its effect; note says why. It fails with Stale when it is not held.
+func (tx *Tx) Dismiss(id, note string) (models.Operation, error) {
+	var op models.Operation
+	n, err := tx.query(&op, "discard", "UPDATE operations SET state = 'superseded', error = ?, finished_at = "+tx.store.now(0)+" WHERE id = ? AND state = 'held' RETURNING *", note, id)
+	return op, affected(n, err, "the operation")
+}
+
+// Approving reports whether an approved operation for the person that the member is has not run yet.
+func (tx *Tx) Approving(memberID string) (bool, error) {
+	var n int
+	_, err := tx.query(&n, "approved operations", `SELECT count(*) FROM directory_users u JOIN operations o ON o.resource_id = u.id AND o.approved_by <> '' AND o.state IN ('pending', 'running')
+		WHERE u.mirror_of = ? OR u.id = (SELECT m.directory_user_id FROM members m WHERE m.id = ?)`, memberID, memberID)
+	return n > 0, err
+}
+
 // HeldAt reports whether the operation for a version of the resource is held.
 func (tx *Tx) HeldAt(resourceID string, version int64) (bool, error) {
 	var n int

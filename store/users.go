@@ -193,12 +193,28 @@ func (tx *Tx) Desired(id string) (models.User, error) {
 	return tx.user("SELECT * FROM directory_users WHERE id = ?", "the user "+id, id)
 }
 
+// LockDesired is Desired with the row locked for the transaction.
+func (tx *Tx) LockDesired(id string) (models.User, error) {
+	return tx.user("SELECT * FROM directory_users WHERE id = ?"+tx.store.dialect.forUpdate, "the user "+id, id)
+}
+
+// KeepVersion records that a person's version, the newest, is not applied: so it was decided.
+func (tx *Tx) KeepVersion(id string, version int64) error {
+	n, err := tx.exec("keep the member", "UPDATE directory_users SET kept_version = ? WHERE id = ? AND version = ?", version, id, version)
+	return affected(n, err, "the user")
+}
+
 // Situation is a person as the directory wants them now, with what tells whether more has to be looked at.
 type Situation struct {
 	models.User      `gorm:"embedded"`
 	InGroups         bool // some group names them
 	WaitedFor        bool // some group names a value that means them
 	OtherConnections bool // the workspace has connections beside theirs
+	Mapped           bool // some group of their connection gives a role
+
+	// How the connection invites.
+	SendInvitations bool
+	InvitationHold  *int
 }
 
 // Situation reads Desired and the rest in one statement.
@@ -206,8 +222,10 @@ func (tx *Tx) Situation(id string) (Situation, error) {
 	return one[Situation](tx, "the user "+id, `SELECT u.*,
 		EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = u.id AND NOT m.removed) AS in_groups,
 		EXISTS (SELECT 1 FROM waiting_members w WHERE w.value IN (u.external_id, CAST(u.id AS text)) AND w.connection_id = u.connection_id) AS waited_for,
-		EXISTS (SELECT 1 FROM connections c WHERE c.workspace_id = u.workspace_id AND c.id <> u.connection_id AND c.status <> 'deleted') AS other_connections
-		FROM directory_users u WHERE u.id = ?`, id)
+		EXISTS (SELECT 1 FROM connections c WHERE c.workspace_id = u.workspace_id AND c.id <> u.connection_id AND c.status <> 'deleted') AS other_connections,
+		EXISTS (SELECT 1 FROM role_mappings r WHERE r.connection_id = u.connection_id) AS mapped,
+		own.send_invitations, own.invitation_hold
+		FROM directory_users u JOIN connections own ON own.id = u.connection_id WHERE u.id = ?`, id)
 }
 
 // OtherClaim finds a living person of a connection that is not deleted, other than id, who is the member: the one that

@@ -140,13 +140,13 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 	if err != nil {
 		return message, "", err
 	}
-	provider := ""
+	provider, sender := "", ""
 	if op.ConnectionID != nil {
 		c, err := tx.Connection(*op.ConnectionID)
 		if err != nil {
 			return message, "", err
 		}
-		provider = c.Provider.Title()
+		provider, sender = c.Provider.Title(), c.SenderName
 	}
 	if m.Kind == models.MailSignIn {
 		link, err := tx.SignInLinkByID(op.ResourceID)
@@ -184,8 +184,12 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 	if err != nil {
 		return message, "", err
 	}
+	inviter := sender
+	if inv.UserID == nil && op.ConnectionID == nil { // by hand: no IT team stands behind it
+		inviter = space.Name
+	}
 	message, err = mail.Invitation{
-		ID: inv.ID, To: inv.Email, Name: member.Name, Workspace: space.Name, Provider: provider, Teams: teams,
+		ID: inv.ID, Copy: m.Copy, SenderName: sender, InvitedBy: inviter, To: inv.Email, Name: member.Name, Workspace: space.Name, Provider: provider, Teams: teams,
 		AcceptURL: w.PublicURL + "/invite/" + w.Workspace.InvitationToken(inv.ID), ExpiresAt: inv.ExpiresAt,
 	}.Message(w.From, w.host)
 	return message, "", unsendable(err)

@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"outpost/models"
@@ -24,13 +25,16 @@ func LockPerson(tx *store.Tx, userID, connectionID string) (free bool, err error
 func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation, situation store.Situation) (outbox.Outcome, error) {
 	superseded := outbox.Outcome{State: models.OperationSuperseded}
 	u := situation.User
-	if !u.Linked || (u.KeptVersion > 0 && u.KeptVersion == u.Version) {
-		return superseded, nil
-	}
-	if op.Version < u.Version {
-		if held, err := tx.HeldAt(u.ID, u.Version); err != nil || held {
+	rests := u.KeptVersion > 0 && u.KeptVersion == u.Version
+	if !rests && op.Version < u.Version {
+		var err error
+		if rests, err = tx.HeldAt(u.ID, u.Version); err != nil {
 			return superseded, err // an admin decides about the newest version first
 		}
+	}
+	byHand := op.Version == 0 // and not the directory's doing: look at the member again
+	if !u.Linked || rests && !byHand {
+		return superseded, nil
 	}
 	f, err := Find(tx, u)
 	if err != nil {
@@ -38,7 +42,13 @@ func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation, situation st
 	}
 	m, found := f.Member, f.OK
 	follows := found && m.DirectoryUserID != nil && *m.DirectoryUserID == u.ID
-	if follows && m.AppliedVersion >= op.Version {
+	if rests {
+		if !follows {
+			return superseded, nil
+		}
+		return outbox.Outcome{}, w.teams(tx, situation, plan{member: m, inTeams: wants(u) && m.Status != models.MemberDeactivated})
+	}
+	if follows && m.AppliedVersion >= op.Version && !byHand {
 		return superseded, nil
 	}
 	if f.Conflict != nil {
@@ -50,12 +60,17 @@ func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation, situation st
 	if found {
 		// The request looked at the member it could see; one met only now falls under the same rules.
 		if !wants(u) || !f.SamePerson {
-			if last, err := LastOwner(tx, m); err != nil || last {
-				return outbox.Outcome{State: models.OperationHeld, Note: HeldLastOwner}, err
+			last, err := LastOwner(tx, m)
+			if err != nil {
+				return superseded, err
+			}
+			if last {
+				return waits(tx, op, u, HeldLastOwner)
 			}
 		}
-		if why := GuardEmail(m, u); why != "" && u.RemovedAt == nil {
-			return outbox.Outcome{State: models.OperationHeld, Note: why}, nil
+		approved := op.ApprovedBy != "" && op.Version == u.Version // an approval is for what was shown
+		if why := GuardEmail(m, u); why != "" && u.RemovedAt == nil && !approved {
+			return waits(tx, op, u, why)
 		}
 	}
 	applied := int64(0)
@@ -81,6 +96,15 @@ func (w *Workspace) ConvergeUser(tx *store.Tx, op models.Operation, situation st
 		out.Note = "no invitation was sent: the directory gives no e-mail address for this person"
 	}
 	return out, nil
+}
+
+// waits is the outcome of an operation that a rule stops: it is held, in place of any that waited before it. One that is
+// not for the newest version makes way for the operation that is.
+func waits(tx *store.Tx, op models.Operation, u models.User, why string) (outbox.Outcome, error) {
+	if op.Version < u.Version {
+		return outbox.Outcome{State: models.OperationSuperseded}, nil
+	}
+	return outbox.Outcome{State: models.OperationHeld, Note: why}, tx.SupersedeHeld(u.ID, op.ID)
 }
 
 // Found is the member that a person is.
@@ -167,18 +191,18 @@ func taken(tx *store.Tx, u models.User, m models.Member) (conflict, err error) {
 // apply carries out a plan: member, invitation, mails, teams, and what else has to follow.
 func (w *Workspace) apply(tx *store.Tx, out *outbox.Outcome, s store.Situation, before models.Member, p plan, op models.Operation) error {
 	u := s.User
+	if err := takeRole(tx, s, &p.member); err != nil {
+		return err
+	}
 	if p.create {
 		m := p.member
 		tx.Add(&m)
-		var others []string
 		if s.OtherConnections {
-			var err error
-			if others, err = tx.OtherConnections(u.WorkspaceID, u.ConnectionID); err != nil {
+			mirrors, err := mirror(tx, m, u.ConnectionID, w.now())
+			if err != nil {
 				return err
 			}
-		}
-		for _, id := range others {
-			out.Next = append(out.Next, outbox.Operation(models.KindMemberMirror, u.WorkspaceID, id, models.ResourceMember, m.ID, 0, w.now()))
+			out.Next = append(out.Next, mirrors...)
 		}
 	} else {
 		if before.DirectoryUserID == nil || *before.DirectoryUserID != u.ID {
@@ -186,19 +210,58 @@ func (w *Workspace) apply(tx *store.Tx, out *outbox.Outcome, s store.Situation, 
 				return err
 			}
 		}
+		if before.DirectoryUserID != nil && *before.DirectoryUserID != u.ID { // what was to come of the former person is over
+			if _, err := tx.Supersede(op.ID, *before.DirectoryUserID, math.MaxInt64, kinds...); err != nil {
+				return err
+			}
+		}
 		if err := tx.SaveMember(p.member); err != nil {
 			return err
 		}
 	}
-	if err := w.invite(tx, out, u, p, op); err != nil {
+	if err := w.invite(tx, out, s, p, op); err != nil {
 		return err
 	}
 	return w.teams(tx, s, p)
 }
 
+// takeRole gives a member the role that the groups of their person give, or the one given by hand where none does. An
+// owner keeps theirs.
+func takeRole(tx *store.Tx, s store.Situation, m *models.Member) error {
+	if m.Role == models.RoleOwner {
+		return nil
+	}
+	if s.Mapped && s.InGroups {
+		g, ok, err := tx.GivenRole(s.ID)
+		if err != nil {
+			return err
+		}
+		if ok {
+			m.Role, m.RoleGroupID = g.Role, &g.GroupID
+			return nil
+		}
+	}
+	if m.RoleGroupID != nil {
+		m.Role, m.RoleGroupID = m.HandRole, nil
+	}
+	return nil
+}
+
+// mirror lets the workspace's connections, but for one (which may be ""), show a new member.
+func mirror(tx *store.Tx, m models.Member, but string, now time.Time) ([]models.Operation, error) {
+	connections, err := tx.LivingConnections(m.WorkspaceID)
+	var ops []models.Operation
+	for _, id := range connections {
+		if id != but {
+			ops = append(ops, outbox.Operation(models.KindMemberMirror, m.WorkspaceID, id, models.ResourceMember, m.ID, 0, now))
+		}
+	}
+	return ops, err
+}
+
 // invite makes the invitation that the plan asks for, withdraws the ones it ends, and tells the old address of a move.
-func (w *Workspace) invite(tx *store.Tx, out *outbox.Outcome, u models.User, p plan, op models.Operation) error {
-	now := w.now()
+func (w *Workspace) invite(tx *store.Tx, out *outbox.Outcome, s store.Situation, p plan, op models.Operation) error {
+	u, now := s.User, w.now()
 	if p.movedFrom != "" {
 		told, err := tx.WasTold(p.member.ID)
 		if err != nil {
@@ -217,15 +280,22 @@ func (w *Workspace) invite(tx *store.Tx, out *outbox.Outcome, u models.User, p p
 		if err != nil {
 			return err
 		}
-		if there {
+		switch {
+		case there:
 			current = inv.ID
-			p.invite = false
+		default: // somebody may have invited them by hand
+			if current, err = tx.AdoptInvitation(p.member.ID, u.ID, u.Period, u.EmailKey); err != nil {
+				return err
+			}
+		}
+		p.invite = current == ""
+		if there && p.reopen {
 			reopened, err := tx.ReopenInvitation(inv.ID, now.Add(w.invitations.Life))
 			if err != nil {
 				return err
 			}
-			if reopened { // its mail goes out now if it was kept back while the invitation was withdrawn
-				again := w.mailOperation(u, op, now)
+			if reopened && s.SendInvitations { // its mail goes out now if it was kept back while the invitation was withdrawn
+				again := w.mailOperation(s, op, now)
 				requeued, err := tx.RequeueMail(inv.ID, again.ID)
 				if err != nil {
 					return err
@@ -249,8 +319,12 @@ func (w *Workspace) invite(tx *store.Tx, out *outbox.Outcome, u models.User, p p
 		ID: id, WorkspaceID: u.WorkspaceID, MemberID: p.member.ID, UserID: &u.ID, Period: u.Period, Email: u.Email, EmailKey: u.EmailKey,
 		TokenHash: TokenHash(w.invitations.Token(id)), State: models.InvitationOpen, ExpiresAt: now.Add(w.invitations.Life), CreatedAt: now,
 	}
-	send := w.mailOperation(u, op, now)
-	tx.Add(&inv, &models.Mail{
+	tx.Add(&inv)
+	if !s.SendInvitations {
+		return nil // until an admin sends it
+	}
+	send := w.mailOperation(s, op, now)
+	tx.Add(&models.Mail{
 		ID: outbox.ID(), WorkspaceID: u.WorkspaceID, OperationID: send.ID, MemberID: p.member.ID, InvitationID: &inv.ID, Kind: models.MailInvitation, Recipient: u.Email, State: models.MailReady, CreatedAt: now,
 	})
 	out.Next = append(out.Next, send)
@@ -258,9 +332,13 @@ func (w *Workspace) invite(tx *store.Tx, out *outbox.Outcome, u models.User, p p
 }
 
 // mailOperation makes the operation that sends an invitation, after the hold.
-func (w *Workspace) mailOperation(u models.User, cause models.Operation, now time.Time) models.Operation {
+func (w *Workspace) mailOperation(s store.Situation, cause models.Operation, now time.Time) models.Operation {
+	u, hold := s.User, w.invitations.Hold
+	if s.InvitationHold != nil {
+		hold = time.Duration(*s.InvitationHold) * time.Second
+	}
 	op := outbox.Operation(models.KindInvitationEmail, u.WorkspaceID, u.ConnectionID, models.ResourceUser, u.ID, u.Version, now)
-	op.NotBefore, op.RequestID = now.Add(w.invitations.Hold), cause.RequestID
+	op.NotBefore, op.RequestID = now.Add(hold), cause.RequestID
 	return op
 }
 

@@ -13,6 +13,8 @@ type plan struct {
 	member models.Member // as it shall be
 	// invite says that the person needs an invitation for this period and address, unless there is one.
 	invite bool
+	// reopen says that something ends which may have withdrawn the invitation for this period and address.
+	reopen bool
 	// void says that open invitations, but for the one just made, are withdrawn.
 	void bool
 	// movedFrom is the address that the person had, "" when it has not changed.
@@ -55,9 +57,12 @@ func planChange(u models.User, m models.Member, samePerson bool, now time.Time) 
 	if u.Period != m.Period || m.DirectoryUserID != nil && *m.DirectoryUserID != u.ID {
 		p.void = true
 	}
+	if u.Period != m.Period || m.DirectoryUserID == nil || *m.DirectoryUserID != u.ID {
+		next.RemovedBy = "" // the directory has begun anew since
+	}
 	next.Period = u.Period
-	if !wants(u) {
-		p.void = true
+	if !wants(u) || next.RemovedBy != "" {
+		p.void, p.inTeams = true, false
 		if m.Status != models.MemberDeactivated {
 			block(next, now)
 		}
@@ -71,6 +76,7 @@ func planChange(u models.User, m models.Member, samePerson bool, now time.Time) 
 		p.invite = u.EmailKey != ""
 	}
 	next.DeactivatedAt = nil
+	p.reopen = p.void || m.Status == models.MemberDeactivated
 	return p
 }
 

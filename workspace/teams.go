@@ -17,8 +17,8 @@ func LockTeams(tx *store.Tx, connectionID string) (free bool, err error) {
 }
 
 // ConvergeGroup makes the team what the directory wants of the group: its name, and its members by the changes since the
-// version last applied. The caller has LockTeams, and read the group after it.
-func (w *Workspace) ConvergeGroup(tx *store.Tx, op models.Operation, g models.Group) (outbox.Outcome, error) {
+// version last applied; and gives the people the role that the group gives, or takes it back. The caller has LockTeams, and read the group after it.
+func (w *Workspace) ConvergeGroup(tx *store.Tx, op models.Operation, g store.GroupSituation) (outbox.Outcome, error) {
 	superseded := outbox.Outcome{State: models.OperationSuperseded}
 	t, found, err := tx.LockTeam(g.ID)
 	if err != nil {
@@ -39,6 +39,9 @@ func (w *Workspace) ConvergeGroup(tx *store.Tx, op models.Operation, g models.Gr
 		if err := tx.EmptyGroup(g.ID); err != nil {
 			return superseded, err
 		}
+		if err := w.giveRoles(tx, g, 0); err != nil {
+			return superseded, err
+		}
 	default:
 		if !found {
 			t = models.Team{ID: outbox.ID(), WorkspaceID: g.WorkspaceID, Name: g.DisplayName, GroupID: &g.ID, AppliedVersion: g.Version, CreatedAt: now, UpdatedAt: now}
@@ -47,6 +50,9 @@ func (w *Workspace) ConvergeGroup(tx *store.Tx, op models.Operation, g models.Gr
 			}
 		}
 		if _, _, err := tx.SyncTeam(t, after); err != nil {
+			return superseded, err
+		}
+		if err := w.giveRoles(tx, g, after); err != nil {
 			return superseded, err
 		}
 		if err := tx.ForgetTombstones(g.ID, g.Version); err != nil {
@@ -65,4 +71,23 @@ func (w *Workspace) ConvergeGroup(tx *store.Tx, op models.Operation, g models.Gr
 		}
 	}
 	return outbox.Outcome{}, nil
+}
+
+// giveRoles gives the people whose membership of a group changed after a version their role anew, and all of its people
+// where what the group gives has changed. The tombstones of memberships are still there.
+func (w *Workspace) giveRoles(tx *store.Tx, g store.GroupSituation, after int64) error {
+	if !g.Mapped {
+		return nil
+	}
+	mapping, ok, err := tx.RoleMapping(g.ID)
+	if err != nil || !ok {
+		return err
+	}
+	if mapping.Version > after {
+		after = 0
+	}
+	if _, err := tx.GiveRoles(g.ID, after, w.now()); err != nil {
+		return err
+	}
+	return tx.ForgetRoleMapping(g.ID, g.Version, g.RemovedAt != nil)
 }

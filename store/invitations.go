@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"outpost/models"
+)
+
+// VoidInvitations withdraws the open invitations of a member but for one (which may be ""). It tells how many.
+func (tx *Tx) VoidInvitations(memberID, but string) (int64, error) {
+	sql, args := "UPDATE invitations SET state = 'void' WHERE member_id = ? AND state = 'open'", []any{memberID}
+	if but != "" {
+		sql, args = sql+" AND id <> ?", append(args, but)
+	}
+	return tx.exec("void invitations", sql, args...)
+}
+
+// InvitationFor finds the invitation of a member for a period and address.
+func (tx *Tx) InvitationFor(memberID, userID string, period int64, emailKey string) (models.Invitation, bool, error) {
+	var inv models.Invitation
+	n, err := tx.query(&inv, "the invitation", "SELECT * FROM invitations WHERE member_id = ? AND user_id = ? AND period = ? AND email_key = ?", memberID, userID, period, emailKey)
+	return inv, n > 0, err
+}
+
+// Invitation finds an invitation by its id.
+func (tx *Tx) Invitation(id string) (models.Invitation, error) {
+	return one[models.Invitation](tx, "the invitation", "SELECT * FROM invitations WHERE id = ?", id)
+}
+
+// ReopenInvitation makes a withdrawn invitation good again until expires. It tells whether it was one.
+func (tx *Tx) ReopenInvitation(id string, expires time.Time) (bool, error) {
+	n, err := tx.exec("reopen the invitation", "UPDATE invitations SET state = 'open', expires_at = ? WHERE id = ? AND state = 'void'", expires.UTC(), id)
+	return n > 0, err
+}
+
+// ExpireInvitations closes open invitations whose time is over.
+func (tx *Tx) ExpireInvitations(now time.Time) (int64, error) {
+	return tx.exec("expire invitations", "UPDATE invitations SET state = 'expired' WHERE state = 'open' AND expires_at <= ?", now.UTC())
+}
+
+// AdoptInvitation makes an open invitation that somebody made by hand for the member and address the one of a directory
+// person in a period. It returns its id, "" when there is none.
+func (tx *Tx) AdoptInvitation(memberID, userID string, period int64, emailKey string) (string, error) {
+	var id string
+	_, err := tx.query(&id, "the invitation", `UPDATE invitations SET user_id = ?, period = ? WHERE id = (SELECT i.id FROM invitations i
+		WHERE i.member_id = ? AND i.user_id IS NULL AND i.email_key = ? AND i.state = 'open' ORDER BY i.id DESC LIMIT 1) RETURNING id`, userID, period, memberID, emailKey)
+	return id, err
+}
+
+// LastInvitation finds the newest invitation of a member to an address that was not withdrawn or accepted, and locks it.
+func (tx *Tx) LastInvitation(memberID, emailKey string) (models.Invitation, bool, error) {
+	var inv models.Invitation
+	n, err := tx.query(&inv, "the invitation", "SELECT * FROM invitations WHERE member_id = ? AND email_key = ? AND state IN ('open', 'expired') ORDER BY id DESC LIMIT 1"+tx.store.dialect.forUpdate, memberID, emailKey)
+	return inv, n > 0, err
+}
+
+// ProlongInvitation makes an open or expired invitation good until expires.
+func (tx *Tx) ProlongInvitation(id string, expires time.Time) error {
+	n, err := tx.exec("prolong the invitation", "UPDATE invitations SET state = 'open', expires_at = ? WHERE id = ? AND state IN ('open', 'expired')", expires.UTC(), id)
+	return affected(n, err, "the invitation")
+}
+
+// ReplaceMail clears the way for another mail of an invitation: a failed operation of an earlier one is not to be
+// retried any more. It tells which copy the next one is, and whether an earlier one is still on its way.
+func (tx *Tx) ReplaceMail(invitationID string) (copy int, underWay bool, err error) {
+	if _, err := tx.exec("replace the mail", "UPDATE operations SET state = 'superseded', error = 'sent anew by hand' WHERE state = 'failed' AND id IN (SELECT m.operation_id FROM mails m WHERE m.invitation_id = ?)", invitationID); err != nil {
+		return 0, false, err
+	}
+	var found struct {
+		Copies, Open int
+	}
+	_, err = tx.query(&found, "mails", `SELECT coalesce(max(m.copy) + 1, 0) AS copies, count(CASE WHEN o.state IN ('pending', 'running') THEN 1 END) AS open
+		FROM mails m JOIN operations o ON o.id = m.operation_id WHERE m.invitation_id = ?`, invitationID)
+	return found.Copies, found.Open > 0, err
+}
+
+// waiting is the condition for invitations of a connection, which is asked for twice, whose mail was never written, or
+// was kept back: those of people who have not joined.
+const waiting = `invitations i JOIN members m ON m.id = i.member_id AND m.status = 'invited' AND m.email_key = i.email_key JOIN directory_users u ON u.id = i.user_id
+	WHERE m.workspace_id = (SELECT c.workspace_id FROM connections c WHERE c.id = ?) AND u.connection_id = ? AND i.state IN ('open', 'expired')
+	AND NOT EXISTS (SELECT 1 FROM mails x WHERE x.invitation_id = i.id AND NOT (x.state = 'failed' AND x.response LIKE 'not sent:%'))`
+
+// WaitingInvitations counts the invitations of a connection that wait to be mailed by hand: its people are not invited as
+// they arrive.
+func (s *Store) WaitingInvitations(ctx context.Context, connectionID string) (int, error) {
+	var n int
+	err := s.r(ctx).Raw("SELECT count(*) FROM "+waiting, connectionID, connectionID).Scan(&n).Error
+	return n, translate(err, "waiting invitations")
+}
+
+// LockWaitingInvitations reads up to limit of the invitations that WaitingInvitations counts, and locks them. Those that
+// another has are left out.
+func (tx *Tx) LockWaitingInvitations(connectionID string, limit int) ([]models.Invitation, error) {
+	var invs []models.Invitation
+	_, err := tx.query(&invs, "waiting invitations", "SELECT * FROM invitations WHERE id IN (SELECT i.id FROM "+waiting+" ORDER BY i.id LIMIT ?) ORDER BY id"+tx.store.dialect.skipLocked, connectionID, connectionID, limit)
+	return invs, err
+}
