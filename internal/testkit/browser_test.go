@@ -39,6 +39,13 @@ func (p *Page) as(t testing.TB) *Page {
 	return p
 }
 
+// forget lets a page begin anew.
+func (p *Page) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.problems, p.shots = nil, 0
+}
+
 func kinds(problems []Problem) []ProblemKind {
 	var kinds []ProblemKind
 	for _, problem := range problems {
@@ -205,7 +212,7 @@ func TestWhatGoesWrongInAPageFailsItsTest(t *testing.T) {
 		strict + "/style":   {"csp: Applying inline style violates"},
 		strict + "/foreign": {"csp: Loading the script 'http://127.0.0.1:1/x.js' violates"},
 	} {
-		b.problems, b.shots = nil, 0
+		b.forget()
 		var problems []Problem
 		failed := capture(t, func(t testing.TB) {
 			b := b.as(t)
@@ -228,7 +235,7 @@ func TestWhatGoesWrongInAPageFailsItsTest(t *testing.T) {
 			t.Errorf("%s: problems %v, want %q", url, problems, want)
 		}
 	}
-	b.as(t).problems = nil
+	b.as(t).forget()
 	failed := capture(t, func(t testing.TB) { // the usual way, from the beginning to the end of a test
 		b := Browser(t)
 		b.Open(open + "/fine")

@@ -65,7 +65,7 @@ func TestAttacksRunWhereNothingKeepsThem(t *testing.T) {
 	}{
 		"element": {inElement, 35}, "attribute": {inAttribute, 4}, "script": {inScript, 4},
 	} {
-		b.problems = nil
+		b.forget()
 		b.Open(url)
 		documents, err := json.Marshal(test.documents)
 		if err != nil {
@@ -118,7 +118,7 @@ func TestEveryPartOfAnAttackIsSeen(t *testing.T) {
 	server := site(t, nil, pages)
 	b := Browser(t)
 	for path := range pages {
-		b.problems = nil
+		b.forget()
 		b.Open(server + path)
 		failed := capture(t, func(t testing.TB) { b.as(t).Inert() })
 		b.as(t)
@@ -126,7 +126,7 @@ func TestEveryPartOfAnAttackIsSeen(t *testing.T) {
 			t.Errorf("%s: failed with %q", path, failed.errors)
 		}
 	}
-	b.problems = nil
+	b.forget()
 }
 
 func TestEscapedAttacksAreInert(t *testing.T) {
