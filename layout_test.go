@@ -56,6 +56,7 @@ var owners = map[string][]string{
 	"github.com/hibiken/asynq":       {"jobs", "worker", "cmd/outpost"},
 	"github.com/hibiken/asynqmon":    {"dashboard"},
 	"github.com/scim2/filter-parser": {"scim"}, // an oracle, in tests
+	"github.com/chromedp":            {testkit},
 }
 
 // vague names say nothing about what belongs into a package, so everything ends up in it.

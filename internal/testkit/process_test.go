@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -130,6 +131,11 @@ func TestMissingProgramsAreNamedWithTheirPackage(t *testing.T) {
 	}
 	if _, err := postgresProgram("initdb-of-nobody"); err == nil || !strings.Contains(err.Error(), "package postgresql") {
 		t.Errorf("error %v", err)
+	}
+	if runtime.GOOS == "linux" {
+		if _, err := browserProgram(); err == nil || !strings.Contains(err.Error(), "package chromium") {
+			t.Errorf("error %v", err)
+		}
 	}
 	if _, err := os.Stat("/usr/lib/postgresql"); err == nil {
 		if path, err := postgresProgram("initdb"); err != nil || !strings.HasPrefix(path, "/usr/lib/postgresql/") {

@@ -1,4 +1,5 @@
-// Package testkit brings the real parts that tests run against: Postgres, Redis, an SMTP sink, built binaries, a clock.
+// Package testkit brings the real parts that tests run against: Postgres, Redis, an SMTP sink, a browser, built
+// binaries, a clock.
 // It never imports another package of this module, and only _test.go files import it.
 //
 // A package whose tests use it ends its run cleanly with

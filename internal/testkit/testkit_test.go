@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,19 +132,20 @@ func TestNothingSurvivesAKilledRun(t *testing.T) {
 		Env:  []string{abandon + "=1"},
 	})
 	var root string
-	var postgres, redis, program int
+	var postgres, redis, browser, program int
 	line := run.WaitLog("abandoned ", time.Minute)
-	if _, err := fmt.Sscanf(line[strings.Index(line, "abandoned "):], "abandoned %s %d %d %d", &root, &postgres, &redis, &program); err != nil {
+	if _, err := fmt.Sscanf(line[strings.Index(line, "abandoned "):], "abandoned %s %d %d %d %d", &root, &postgres, &redis, &browser, &program); err != nil {
 		t.Fatalf("read %q: %v", line, err)
 	}
 	backends := childrenOf(postgres)
-	if len(backends) == 0 {
-		t.Fatal("Postgres has no children")
+	helpers := childrenOf(browser)
+	if len(backends) == 0 || len(helpers) == 0 {
+		t.Fatal("Postgres or the browser has no children")
 	}
 
 	run.Kill()
 
-	for _, pid := range append(backends, postgres, redis, program) {
+	for _, pid := range slices.Concat(backends, helpers, []int{postgres, redis, browser, program}) {
 		Eventually(t, 20*time.Second, fmt.Sprintf("process %d to end with its parent", pid), func() bool { return gone(pid) })
 	}
 	if err := os.RemoveAll(root); err != nil {
@@ -158,6 +160,7 @@ func TestAbandonedRun(t *testing.T) {
 	}
 	postgres := NewPostgres(t)
 	redis := NewRedis(t)
+	browser := mainChromium(t)
 	// From a goroutine that ends, as the thread under it may.
 	started := make(chan *Process)
 	go func() {
@@ -169,7 +172,7 @@ func TestAbandonedRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Println("abandoned", root, postgres.current.pid(), redis.current.pid(), program.Pid())
+	fmt.Println("abandoned", root, postgres.current.pid(), redis.current.pid(), browser.child.pid(), program.Pid())
 	<-program.Exited()
 }
 
