@@ -74,9 +74,16 @@ func TestARefusedChangeIsRecordedWithWhatWasSentAndAnswered(t *testing.T) {
 				t.Errorf("%d bytes are kept", len(*e.Request))
 			}
 		}
-		k.send("GET", "/Users?filter=x", "").is(400)
-		if e := k.audit()[0]; e.Method == "GET" {
-			t.Errorf("a question is in the audit: %+v", e)
+		a := k.send("GET", "/Users?filter=x", "", "User-Agent", "Okta\t1"+strings.Repeat("é", 300)).is(400)
+		if e := k.audit()[0]; e.Method != "GET" || e.Status != 400 || e.RequestID != a.header.Get("X-Request-Id") || !strings.HasPrefix(e.Actor, "token …") ||
+			e.IP != "127.0.0.1" || !strings.HasPrefix(e.UserAgent, "Okta") || len([]rune(e.UserAgent)) != 200 {
+			t.Errorf("the refused question in the audit: %+v", e)
+		}
+		n := len(k.audit())
+		k.send("GET", "/Users/"+missing, "").is(404)
+		k.send("GET", "/Users", "").is(200)
+		if now := k.audit(); len(now) != n {
+			t.Errorf("a question that was answered is in the audit: %+v", now[0])
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"strings"
 
 	"outpost/directory"
@@ -15,6 +16,7 @@ var unknown = &models.Error{Code: models.Unknown, Detail: "no bearer token"}
 
 // authenticate finds out who asks, by the connection in the path and the token in the header.
 func (s *server) authenticate(r *request) error {
+	r.introduce(r.Param("connection"))
 	token, ok := bearerToken(r.Request.Header["Authorization"])
 	if !ok {
 		return unknown
@@ -28,28 +30,28 @@ func (s *server) authenticate(r *request) error {
 		access, err = s.directory.Authenticate(r.ctx, r.Param("connection"), token)
 	}
 	r.access = access // with a models.Denied, too: it is somebody we know
-	if access.ConnectionID != "" && changes(r.Request.Method) {
-		r.caller = directory.Caller{
-			Access: access, WorkspaceID: access.WorkspaceID, ConnectionID: access.ConnectionID, Actor: "token …" + access.LastFour, IP: r.ClientIP(),
-			Method: r.Request.Method, RequestID: r.id, ProviderRequestID: providerRequestID(r.Request.Header),
-		}
-	} else {
-		r.caller = directory.Caller{Access: access, WorkspaceID: access.WorkspaceID, ConnectionID: access.ConnectionID}
+	if access.ConnectionID != "" {
+		r.caller.Access, r.caller.WorkspaceID, r.caller.ConnectionID, r.caller.Actor = access, access.WorkspaceID, access.ConnectionID, "token …"+access.LastFour
 	}
 	return err
+}
+
+// introduce says who asks, as far as that is seen before the token is: connectionID is the path's word.
+func (r *request) introduce(connectionID string) {
+	if !directory.IsID(connectionID) {
+		connectionID = ""
+	}
+	r.caller = directory.Caller{
+		ConnectionID: connectionID, IP: r.ClientIP(), UserAgent: userAgent(r.Request.Header), Method: known(r.Request.Method), RequestID: r.id,
+		ProviderRequestID: providerRequestID(r.Request.Header), Arrived: r.arrived,
+	}
 }
 
 // bearerToken takes the token out of the one Authorization header: `Bearer T` with the scheme in any case, or T alone,
 // as an Okta app in header mode sends what the admin typed.
 func bearerToken(headers []string) (string, bool) {
-	if len(headers) != 1 {
-		return "", false
-	}
-	token := strings.TrimSpace(headers[0])
-	if scheme, rest, found := strings.Cut(token, " "); found && strings.EqualFold(scheme, "Bearer") {
-		token = strings.TrimLeft(rest, " ")
-	}
-	if token == "" || len(token) > maxToken {
+	token := sentToken(headers)
+	if token == "" || len(headers) != 1 || len(token) > maxToken {
 		return "", false
 	}
 	for i := range len(token) {
@@ -58,6 +60,34 @@ func bearerToken(headers []string) (string, bool) {
 		}
 	}
 	return token, true
+}
+
+// sentToken is what was sent as a token, whatever it looks like.
+func sentToken(headers []string) string {
+	if len(headers) == 0 {
+		return ""
+	}
+	token := strings.TrimSpace(headers[0])
+	if scheme, rest, _ := strings.Cut(token, " "); strings.EqualFold(scheme, "Bearer") {
+		token = strings.TrimLeft(rest, " ")
+	}
+	return token
+}
+
+// maxAgent is how many characters of a User-Agent are kept.
+const maxAgent = 200
+
+// userAgent is the program that the client says it is.
+func userAgent(header http.Header) string {
+	agent := header["User-Agent"]
+	if len(agent) == 0 {
+		return ""
+	}
+	if len(agent[0]) <= maxAgent {
+		return printable(agent[0])
+	}
+	characters := []rune(printable(agent[0][:min(len(agent[0]), 4*maxAgent)]))
+	return string(characters[:min(len(characters), maxAgent)])
 }
 
 // providerHeaders carry the provider's own id of a request, the most telling first.

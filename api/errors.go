@@ -25,10 +25,11 @@ func (s *server) fail(r *request, err error) {
 	if denied := s.directory.Confirm(r.ctx, r.caller); denied != nil {
 		err = denied
 		if models.Is(denied, models.Unknown) {
-			r.access = directory.Access{}
+			r.access, r.caller.Access = directory.Access{}, directory.Access{}
 		}
 	}
 	problem := asProblem(err, r.id)
+	r.trouble, r.detail = r.troubleOf(err, problem.Status), printable(problem.Detail)
 	if problem.Status >= 500 && problem.Status != http.StatusNotImplemented {
 		// The cause goes to the log, and only there. Below 500 the sentence may name people, and the answer has it.
 		level := slog.LevelError
@@ -55,10 +56,31 @@ func (s *server) fail(r *request, err error) {
 	s.recordRefusal(r, problem)
 }
 
-// recordRefusal writes a refused change into the audit of its workspace. Who has no token of the connection is not
-// recorded: anybody could fill the audit.
+// troubleOf says whose trouble it is that a request failed, in the words of the connection's health; "" where an error
+// is the answer that was asked for, or nobody waits for one.
+func (r *request) troubleOf(err error, status int) string {
+	switch {
+	case errors.Is(err, directory.ErrPlan):
+		return models.TroublePlan
+	case errors.Is(err, directory.ErrPaused):
+		return models.TroublePaused
+	case status == http.StatusUnauthorized:
+		return models.TroubleToken
+	case r.route.rule == public && status == http.StatusNotFound:
+		return models.TroubleURL
+	case status == http.StatusNotFound, status == http.StatusConflict, status == http.StatusPreconditionFailed, r.gone():
+		return ""
+	case status >= http.StatusInternalServerError && status != http.StatusNotImplemented:
+		return models.TroubleOurs
+	}
+	return models.TroubleRequest
+}
+
+// recordRefusal writes a refused request into the audit of its workspace: every change, and a question unless what it
+// asks for is just not there, or the fault is ours. Who has no token of the connection is recorded by the directory, which
+// does so sparingly: anybody could fill the audit.
 func (s *server) recordRefusal(r *request, problem *scim.Error) {
-	if r.access.ConnectionID == "" || !changes(r.Request.Method) {
+	if r.access.ConnectionID == "" || !changes(r.Request.Method) && (r.trouble == "" || r.trouble == models.TroubleOurs) {
 		return
 	}
 	switch problem.Status {
@@ -73,7 +95,7 @@ func (s *server) recordRefusal(r *request, problem *scim.Error) {
 	if !directory.IsID(id) {
 		id = ""
 	}
-	s.directory.Refused(r.ctx, r.caller, r.route.resource, id, problem.Status, printable(problem.Detail))
+	s.directory.Refused(r.ctx, r.caller, r.route.resource, id, problem.Status, r.detail)
 }
 
 // asProblem is the answer to an error. What it does not know is an internal error, of which the answer says nothing

@@ -10,7 +10,7 @@ import (
 
 // logRequest writes the line of a request: what was asked for by its route, never by names, tokens or bodies. Health
 // checks are lines for debugging.
-func (s *server) logRequest(r *request, began time.Time) {
+func (s *server) logRequest(r *request) {
 	status := r.Writer.Status()
 	level := slog.LevelInfo
 	switch {
@@ -31,7 +31,7 @@ func (s *server) logRequest(r *request, began time.Time) {
 	}
 	attrs := [...]slog.Attr{
 		slog.String("request_id", r.id), slog.String("connection_id", connectionID), slog.String("method", known(r.Request.Method)), slog.String("route", r.FullPath()),
-		slog.Int("status", status), slog.Duration("duration", time.Since(began)), slog.Int("bytes", max(r.Writer.Size(), 0)), {},
+		slog.Int("status", status), slog.Duration("duration", time.Since(r.arrived)), slog.Int("bytes", max(r.Writer.Size(), 0)), {},
 	}
 	n := len(attrs) - 1
 	if status == http.StatusUnauthorized { // who guesses at tokens

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,9 @@ type request struct {
 	query  query
 	body   *kept  // the beginning of the body, while it is read
 	leave  func() // ends the request's turn; nil before it has one
+
+	arrived         time.Time
+	trouble, detail string // what was wrong, and the sentence about it
 }
 
 // gone reports whether the client hung up before it was answered.
@@ -38,15 +42,15 @@ func (r *request) gone() bool { return errors.Is(r.Request.Context().Err(), cont
 // query for those that need a token.
 func (s *server) serve(rt route) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		began := time.Now()
-		r := &request{Context: c, route: rt, id: outbox.ID()}
+		r := &request{Context: c, route: rt, id: outbox.ID(), arrived: time.Now()}
 		header := c.Writer.Header()
 		header["X-Request-Id"] = []string{r.id}
 		header["Cache-Control"] = noStore
 		ctx, cancel := context.WithTimeout(c.Request.Context(), s.limits.RequestTimeout)
 		r.ctx = ctx
 		defer cancel()
-		defer s.logRequest(r, began)
+		defer s.logRequest(r)
+		defer s.heard(r)
 		defer r.end()
 		defer s.recover(r)
 		if err := s.answer(r); err != nil {
@@ -74,6 +78,21 @@ func (s *server) answer(r *request) (err error) {
 		return err
 	}
 	return r.route.handle(r)
+}
+
+// heard tells the directory how a request to SCIM ended.
+func (s *server) heard(r *request) {
+	path := r.Request.URL.Path
+	if r.route.rule == public {
+		if !strings.HasPrefix(path, "/scim/") {
+			return
+		}
+		r.introduce("") // nobody has looked at the token yet
+	}
+	s.directory.Heard(r.caller, directory.Answer{
+		Route: strings.TrimPrefix(r.route.path, connection), Path: printable(path), Resource: r.route.resource, Status: r.Writer.Status(), Took: time.Since(r.arrived),
+		Trouble: r.trouble, Detail: r.detail, Token: sentToken(r.Request.Header["Authorization"]),
+	})
 }
 
 // end gives the request's turn to the next.

@@ -75,7 +75,6 @@ func (d *Directory) Authenticate(ctx context.Context, connectionID, token string
 	if ok {
 		// A token that is not among those known may be newer than they are.
 		if access, err := d.judge(known, token); !models.Is(err, models.Unknown) {
-			d.useOf(access)
 			return access, err
 		}
 	}
@@ -92,9 +91,7 @@ func (d *Directory) Authenticate(ctx context.Context, connectionID, token string
 	}
 	d.doors[connectionID] = fresh
 	d.mu.Unlock()
-	access, err := d.judge(fresh, token)
-	d.useOf(access)
-	return access, err
+	return d.judge(fresh, token)
 }
 
 // Admit is Authenticate from memory, for the requests of a bulk assignment: CreateUser and Users check the Access it gives
@@ -142,20 +139,7 @@ func (d *Directory) admitted(ctx context.Context, c Caller, work func(door store
 		c.Access = again
 		err = work(again.door)
 	}
-	if err == nil && c.Access.hasty {
-		d.useOf(c.Access)
-	}
 	return err
-}
-
-// useOf notes that a token was used, until FlushUse.
-func (d *Directory) useOf(a Access) {
-	if a.TokenID == "" {
-		return
-	}
-	d.mu.Lock()
-	d.used[a.TokenID] = d.now()
-	d.mu.Unlock()
 }
 
 // maxKnown bounds the connections kept in memory.
@@ -187,28 +171,19 @@ func (d *Directory) judge(a store.Access, token string) (Access, error) {
 		door: store.Door{ConnectionID: a.Connection.ID, Stamp: a.Connection.Stamp}, token: token,
 	}
 	if !a.Plan.DirectorySync() {
-		return access, &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan and this workspace is not on it: upgrade the workspace, then try again"}
+		return access, ErrPlan
 	}
 	if a.Connection.Status == models.ConnectionPaused {
-		return access, &models.Error{Code: models.Denied, Detail: "this connection is paused: resume it, then retry the failed tasks in your identity provider"}
+		return access, ErrPaused
 	}
 	return access, nil
 }
 
-// FlushUse writes down which tokens were used since the last flush. The first use of a token starts the end of the
-// ones before it.
-func (d *Directory) FlushUse(ctx context.Context) {
-	d.mu.Lock()
-	used := d.used
-	d.used = make(map[string]time.Time, len(used))
-	d.mu.Unlock()
-	for id, at := range used {
-		err := d.store.Write(ctx, func(tx *store.Tx) error { return tx.TokenUsed(id, at, overlap) })
-		if err != nil {
-			d.log.Warn("record token use", "error", err)
-		}
-	}
-}
+// Why a request with a living token is denied.
+var (
+	ErrPlan   = &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan and this workspace is not on it: upgrade the workspace, then try again"}
+	ErrPaused = &models.Error{Code: models.Denied, Detail: "this connection is paused: resume it, then retry the failed tasks in your identity provider"}
+)
 
 // IssuedToken is a token in clear: it is shown once and kept nowhere.
 type IssuedToken struct {

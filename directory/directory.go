@@ -23,27 +23,30 @@ type Directory struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	mu    sync.Mutex
-	used  map[string]time.Time    // token id → last use, until FlushUse
-	doors map[string]store.Access // connection id → what was last read about its access
+	mu       sync.Mutex
+	doors    map[string]store.Access // connection id → what was last read about its access
+	gathered gathered
 }
 
 // New makes a Directory; now is the clock.
 func New(s *store.Store, o *outbox.Outbox, log *slog.Logger, now func() time.Time) *Directory {
-	return &Directory{store: s, outbox: o, log: log, now: now, used: map[string]time.Time{}, doors: map[string]store.Access{}}
+	return &Directory{store: s, outbox: o, log: log, now: now, doors: map[string]store.Access{}, gathered: newGathered()}
 }
 
-// Caller is who asks for a change: a token of a connection, and the request it came with.
+// Caller is who asks for something: a token of a connection, and the request it came with.
 type Caller struct {
 	Access            Access // as Authenticate or Admit gave it; zero for who has no token
 	WorkspaceID       string
 	ConnectionID      string
 	Actor             string // for people: "token …a1b2"
 	IP                string
+	UserAgent         string // 200 printable characters at most
 	Method            string
 	RequestID         string // ours
 	ProviderRequestID string // the provider's own, "" where it sends none
 	Body              string // as sent, secrets masked
+	// Arrived is when the request came in, with a monotonic clock; zero where nothing is to be measured.
+	Arrived time.Time
 }
 
 // maxAudited is how much of a request's body the audit keeps.
@@ -53,7 +56,7 @@ const maxAudited = 16 << 10
 func (c Caller) audit(now time.Time, targetType, targetID string, status int, detail string, op *models.Operation) *models.AuditEntry {
 	e := &models.AuditEntry{
 		ID: outbox.ID(), WorkspaceID: c.WorkspaceID, Actor: c.Actor, IP: c.IP, Method: c.Method, TargetType: targetType, TargetID: targetID,
-		Status: status, Detail: detail, RequestID: c.RequestID, ProviderRequestID: c.ProviderRequestID, At: now,
+		Status: status, Detail: detail, RequestID: c.RequestID, ProviderRequestID: c.ProviderRequestID, UserAgent: c.UserAgent, At: now,
 	}
 	if c.ConnectionID != "" {
 		e.ConnectionID = &c.ConnectionID
@@ -72,7 +75,7 @@ func (c Caller) audit(now time.Time, targetType, targetID string, status int, de
 	return e
 }
 
-// Refused records a change that was not accepted, with the answer that the provider got.
+// Refused records a request that was not accepted, with the answer that the provider got.
 func (d *Directory) Refused(ctx context.Context, c Caller, targetType, targetID string, status int, detail string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
@@ -82,21 +85,6 @@ func (d *Directory) Refused(ctx context.Context, c Caller, targetType, targetID 
 			level = slog.LevelDebug // said by the request itself
 		}
 		d.log.Log(ctx, level, "audit of a refused request", "request_id", c.RequestID, "error", err)
-	}
-}
-
-// Run keeps the coarse record of which tokens are used, until ctx ends.
-func (d *Directory) Run(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			d.FlushUse(context.WithoutCancel(ctx))
-			return
-		case <-tick.C:
-			d.FlushUse(ctx)
-		}
 	}
 }
 

@@ -58,7 +58,7 @@ func (d *Directory) CreateGroup(ctx context.Context, c Caller, in *scim.Group) (
 			if err := tx.CreateGroup(g); err != nil {
 				return nil, err
 			}
-			if _, err := d.addMembers(tx, g, g.Version, in.Members, now); err != nil {
+			if err := d.addMembers(tx, g, in.Members, now, &touched{}); err != nil {
 				return nil, err
 			}
 		}
@@ -96,28 +96,39 @@ func (d *Directory) PatchGroup(ctx context.Context, c Caller, id string, changes
 		g = old
 		g.Version++
 		changed := false
+		var members touched
 		for _, change := range changes {
-			did, err := d.applyChange(tx, &g, change, now)
+			did, err := d.applyChange(tx, &g, change, now, &members)
 			if err != nil {
 				return nil, err
 			}
 			changed = changed || did
 		}
+		came, err := groupChanges(tx, old, g, members)
+		if err != nil {
+			return nil, err
+		}
 		if !changed {
 			g = old
-			tx.Add(c.audit(now, models.ResourceGroup, id, 200, "no change", nil))
+			entry := c.audit(now, models.ResourceGroup, id, 200, "no change", nil)
+			entry.Changes = told(came)
+			tx.Add(entry)
 			return nil, nil
 		}
 		g.UpdatedAt = now
 		op := groupOperation(c, g, now)
-		tx.Add(c.audit(now, models.ResourceGroup, id, 200, "", &op))
+		entry := c.audit(now, models.ResourceGroup, id, 200, "", &op)
+		entry.Changes = told(came)
+		tx.Add(entry)
 		return []models.Operation{op}, tx.SaveGroup(g)
 	})
 	return g, notFound(d.explainGroupConflict(ctx, c, g, err), "Group", id)
 }
 
 // applyChange applies one change to a locked group whose Version is the new one, and tells whether it changed anything.
-func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.GroupChange, now time.Time) (bool, error) {
+// What it does to the members it adds to t.
+func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.GroupChange, now time.Time, t *touched) (bool, error) {
+	before := *t
 	switch change.Kind {
 	case scim.SetDisplayName:
 		old := g.DisplayName
@@ -128,7 +139,8 @@ func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.Group
 		g.ExternalID = change.Text
 		return g.ExternalID != old, nil
 	case scim.AddMembers:
-		return d.addMembers(tx, *g, g.Version, change.Members, now)
+		err := d.addMembers(tx, *g, change.Members, now, t)
+		return t.more(before), err
 	case scim.RemoveMembers:
 		people, waiting, err := d.resolve(tx, *g, change.Members, now)
 		if err != nil {
@@ -138,7 +150,8 @@ func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.Group
 		for i, w := range waiting {
 			values[i] = w.Value
 		}
-		if err := tx.StopWaiting(g.ID, values); err != nil {
+		stopped, err := tx.TakeWaiting(g.ID, values)
+		if err != nil {
 			return false, err
 		}
 		// Whoever has arrived and is not joined yet waits by another name.
@@ -147,6 +160,7 @@ func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.Group
 			return false, err
 		}
 		n, err := tx.RemoveMemberships(g.ID, g.Version, people)
+		t.people, t.left = t.people+n, append(t.left, stopped...)
 		return n+waited > 0, err
 	case scim.ReplaceMembers, scim.RemoveAllMembers:
 		people, waiting, err := d.resolve(tx, *g, change.Members, now)
@@ -165,7 +179,8 @@ func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.Group
 			return false, err
 		}
 		joined, err := tx.AddMemberships(*g, g.Version, people)
-		return left+waits+joined > 0, err
+		t.people, t.waits = t.people+left+joined, append(t.waits, waits...)
+		return t.more(before), err
 	}
 	return false, nil
 }
@@ -184,24 +199,27 @@ func (d *Directory) DeleteGroup(ctx context.Context, c Caller, id string) error 
 		g.Version++
 		g.RemovedAt, g.UpdatedAt = &now, now
 		op := groupOperation(c, g, now)
-		tx.Add(c.audit(now, models.ResourceGroup, id, 204, "", &op))
+		entry := c.audit(now, models.ResourceGroup, id, 204, "", &op)
+		entry.Changes = told([]models.Change{{Attribute: "displayName", Before: cut(g.DisplayName, maxValue)}})
+		tx.Add(entry)
 		return []models.Operation{op}, tx.SaveGroup(g)
 	})
 	return notFound(err, "Group", id)
 }
 
-// addMembers puts the people named into the group; a value that is nobody yet waits.
-func (d *Directory) addMembers(tx *store.Tx, g models.Group, version int64, named []scim.Member, now time.Time) (bool, error) {
+// addMembers puts the people named into the group, as of its Version; a value that is nobody yet waits.
+func (d *Directory) addMembers(tx *store.Tx, g models.Group, named []scim.Member, now time.Time, t *touched) error {
 	people, waiting, err := d.resolve(tx, g, named, now)
 	if err != nil {
-		return false, err
+		return err
 	}
 	waits, err := tx.Wait(g, waiting)
 	if err != nil {
-		return false, err
+		return err
 	}
-	n, err := tx.AddMemberships(g, version, people)
-	return n+waits > 0, err
+	n, err := tx.AddMemberships(g, g.Version, people)
+	t.people, t.waits = t.people+n, append(t.waits, waits...)
+	return err
 }
 
 // resolve tells which people of the group's connection the values mean, by id or externalId, and which are nobody yet.

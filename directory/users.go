@@ -85,16 +85,20 @@ func (d *Directory) createUser(ctx context.Context, c Caller, in *scim.User) (mo
 	fill(&u, in)
 	err := d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		op := operation(models.KindUserUpsert, c, u, now)
-		held := ""
+		var g guarded
 		if !u.Active { // a leaver from the first: they may be a member already
 			op = operation(models.KindUserDeactivate, c, u, now)
 			var err error
-			if held, err = d.guard(tx, u, u, now); err != nil {
+			if g, err = d.guard(tx, u, u, now); err != nil {
 				return nil, err
 			}
-			hold(&op, held)
+			hold(&op, g.held)
 		}
-		tx.Add(&u, c.audit(now, models.ResourceUser, u.ID, 201, held, &op))
+		entry := c.audit(now, models.ResourceUser, u.ID, 201, g.held, &op)
+		if g.ended {
+			tx.Then(func() { d.gathered.endedAccess(c, entry.ID) })
+		}
+		tx.Add(&u, entry)
 		return []models.Operation{op}, nil
 	})
 	if store.Violates(err, store.UniqueUserName) || store.Violates(err, store.UniqueExternalID) {
@@ -230,12 +234,12 @@ func (d *Directory) save(tx *store.Tx, c Caller, old models.User, next *models.U
 		kind = models.KindUserDeactivate
 	}
 	op := operation(kind, c, *next, now)
-	held, err := d.guard(tx, old, *next, now)
+	g, err := d.guard(tx, old, *next, now)
 	if err != nil {
 		return nil, err
 	}
-	hold(&op, held)
-	if held != "" { // what is wanted now is what waits for a decision
+	hold(&op, g.held)
+	if g.held != "" { // what is wanted now is what waits for a decision
 		if err := tx.SupersedeHeld(next.ID, ""); err != nil {
 			return nil, err
 		}
@@ -243,7 +247,14 @@ func (d *Directory) save(tx *store.Tx, c Caller, old models.User, next *models.U
 	if err := tx.SaveUser(*next); err != nil {
 		return nil, err
 	}
-	tx.Add(c.audit(now, models.ResourceUser, next.ID, status, held, &op))
+	entry := c.audit(now, models.ResourceUser, next.ID, status, g.held, &op)
+	if status != 201 {
+		entry.Changes = told(userChanges(old, *next))
+	}
+	if g.ended {
+		tx.Then(func() { d.gathered.endedAccess(c, entry.ID) })
+	}
+	tx.Add(entry)
 	return []models.Operation{op}, nil
 }
 
@@ -266,33 +277,41 @@ func unclaimed(tx *store.Tx, u models.User) error {
 	return scim.Uniqueness("%q is managed by another connection of this workspace (id %s): remove the person there first", u.UserName, other.ConnectionID)
 }
 
-// guard ends a leaver's access, and returns why when a rule holds the change instead. old is what tells who the member
-// is: a change of address does not hide them.
-func (d *Directory) guard(tx *store.Tx, old, next models.User, now time.Time) (held string, err error) {
+// guarded is what guard did about a change.
+type guarded struct {
+	held  string // why the change waits for an admin, "" where it does not
+	ended bool   // a member who had access has none from the commit on
+}
+
+// guard ends a leaver's access, unless a rule holds the change instead. old is what tells who the member is: a change of
+// address does not hide them.
+func (d *Directory) guard(tx *store.Tx, old, next models.User, now time.Time) (g guarded, err error) {
 	if !next.Active {
 		// A convergence that is under way for this person ends first, so that nothing it does outlasts the block.
 		if err := tx.Lock(workspace.PersonLock(next.ID)); err != nil {
-			return "", err
+			return g, err
 		}
 	}
 	f, err := workspace.Find(tx, old)
 	if err != nil || !f.OK {
-		return "", err
+		return g, err
 	}
 	if next.RemovedAt == nil {
-		held = workspace.GuardEmail(f.Member, next)
+		g.held = workspace.GuardEmail(f.Member, next)
 	}
 	if next.Active {
-		return held, nil
+		return g, nil
 	}
 	last, err := workspace.LastOwner(tx, f.Member)
 	if err != nil {
-		return "", err
+		return g, err
 	}
 	if last {
-		return workspace.HeldLastOwner, nil
+		g.held = workspace.HeldLastOwner
+		return g, nil
 	}
-	return held, workspace.Block(tx, f.Member, now)
+	g.ended = f.Member.Status != models.MemberDeactivated
+	return g, workspace.Block(tx, f.Member, now)
 }
 
 // explainConflict says in words an admin can act on which value of u is taken.

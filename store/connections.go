@@ -16,6 +16,20 @@ type Access struct {
 
 // Access reads a connection with its tokens and its workspace's plan, in one statement.
 func (s *Store) Access(ctx context.Context, connectionID string) (Access, error) {
+	all, err := s.Accesses(ctx, connectionID)
+	if err != nil {
+		return Access{}, err
+	}
+	a, ok := all[connectionID]
+	if !ok {
+		return Access{}, &models.Error{Code: models.NotFound, Detail: "the connection does not exist"}
+	}
+	return a, nil
+}
+
+// Accesses is Access for several connections, by id, in one statement. Those that do not exist are left out. The ids are
+// UUIDs.
+func (s *Store) Accesses(ctx context.Context, connectionIDs ...string) (map[string]Access, error) {
 	var rows []struct {
 		models.Connection
 		Plan  models.Plan
@@ -30,20 +44,20 @@ func (s *Store) Access(ctx context.Context, connectionID string) (Access, error)
 	err := s.r(ctx).Raw(`SELECT c.id, c.workspace_id, c.provider, c.status, c.stamp, c.created_at, w.plan,
 		t.id AS token_id, t.hash AS token_hash, coalesce(t.last_four, '') AS token_last_four, t.ends_at AS token_ends_at, t.first_used_at AS token_first
 		FROM connections c JOIN workspaces w ON w.id = c.workspace_id LEFT JOIN tokens t ON t.connection_id = c.id
-		WHERE c.id = ? ORDER BY t.id DESC`, connectionID).Scan(&rows).Error
+		WHERE c.id `+s.dialect.in+` ORDER BY t.id DESC`, s.dialect.list(connectionIDs)).Scan(&rows).Error
 	if err != nil {
-		return Access{}, translate(err, "the connection")
+		return nil, translate(err, "the connection")
 	}
-	if len(rows) == 0 {
-		return Access{}, &models.Error{Code: models.NotFound, Detail: "the connection does not exist"}
-	}
-	a := Access{Connection: rows[0].Connection, Plan: rows[0].Plan}
+	all := make(map[string]Access, len(connectionIDs))
 	for _, r := range rows {
+		a := all[r.Connection.ID]
+		a.Connection, a.Plan = r.Connection, r.Plan
 		if r.Token.ID != nil {
-			a.Tokens = append(a.Tokens, models.Token{ID: *r.Token.ID, ConnectionID: connectionID, Hash: r.Token.Hash, LastFour: r.Token.LastFour, FirstUsedAt: r.Token.First, EndsAt: r.Token.EndsAt})
+			a.Tokens = append(a.Tokens, models.Token{ID: *r.Token.ID, ConnectionID: r.Connection.ID, Hash: r.Token.Hash, LastFour: r.Token.LastFour, FirstUsedAt: r.Token.First, EndsAt: r.Token.EndsAt})
 		}
+		all[r.Connection.ID] = a
 	}
-	return a, nil
+	return all, nil
 }
 
 // Door is what a request was let in by: a connection as it stood when its token was checked. Whoever goes through it is
@@ -137,10 +151,19 @@ func (tx *Tx) ChangeAccess(connectionID string) error {
 	return err
 }
 
-// TokenUsed records that a token was used at. The first use of a token lets the older ones of its connection end
-// after overlap.
-func (tx *Tx) TokenUsed(id string, at time.Time, overlap time.Duration) error {
-	n, err := tx.exec("token used", "UPDATE tokens SET first_used_at = ? WHERE id = ? AND first_used_at IS NULL", at.UTC(), id)
+// TokenUse is what was gathered about the use of one token.
+type TokenUse struct {
+	TokenID string
+	Uses    int64
+	FirstIP string    // where the first of them came from
+	At      time.Time // of the last of them
+}
+
+// TokenUsed records that a token was used. The first use of a token lets the older ones of its connection end after
+// overlap.
+func (tx *Tx) TokenUsed(use TokenUse, overlap time.Duration) error {
+	id, at := use.TokenID, use.At
+	n, err := tx.exec("token used", "UPDATE tokens SET first_used_at = ?, first_ip = ? WHERE id = ? AND first_used_at IS NULL", at.UTC(), use.FirstIP, id)
 	if err != nil {
 		return err
 	}
@@ -153,7 +176,7 @@ func (tx *Tx) TokenUsed(id string, at time.Time, overlap time.Duration) error {
 			return err
 		}
 	}
-	_, err = tx.exec("token used", "UPDATE tokens SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)", at.UTC(), id, at.UTC())
+	_, err = tx.exec("token used", "UPDATE tokens SET uses = uses + ?, last_used_at = CASE WHEN last_used_at > ? THEN last_used_at ELSE ? END WHERE id = ?", use.Uses, at.UTC(), at.UTC(), id)
 	return err
 }
 

@@ -45,6 +45,8 @@ type dialect struct {
 	tryLock, tryBoth string
 	// email matches an e-mail of directory_users.resource by its lower-case address, emailType by its type, emailOfType by both.
 	email, emailType, emailOfType string
+	// tookList reads its parameter, a JSON list of Took, as the rows v.
+	tookList string
 }
 
 var postgresDialect = dialect{
@@ -69,6 +71,7 @@ var postgresDialect = dialect{
 	email:        "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ?)",
 	emailType:    "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'type') = ?)",
 	emailOfType:  "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ? AND lower(e->>'type') = ?)",
+	tookList:     "json_to_recordset(CAST(? AS json)) AS v (workspace_id uuid, id uuid, took bigint)",
 }
 
 var sqliteDialect = dialect{
@@ -87,6 +90,7 @@ var sqliteDialect = dialect{
 	email:       "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ?)",
 	emailType:   "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'type') = ?)",
 	emailOfType: "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ? AND lower(e.value->>'type') = ?)",
+	tookList:    "(SELECT value->>'workspace_id' AS workspace_id, value->>'id' AS id, value->>'took' AS took FROM json_each(?)) AS v",
 }
 
 // sqliteTime is how the SQLite driver writes a time with _time_format=sqlite; UTC throughout, so text order is time order.

@@ -114,24 +114,47 @@ func (tx *Tx) KeepMemberships(groupID string, version int64, userIDs []string) (
 		AND `+tx.store.dialect.notIn("user_id"), version, groupID, tx.store.dialect.list(userIDs))
 }
 
+// ChangedMember is a person who came to a group or left it.
+type ChangedMember struct {
+	DisplayName string
+	Removed     bool
+}
+
+// ChangedMembers lists the people who came to the group or left it as of version, at most limit of either, and tells how
+// many they are in all. An index finds them: the others in the group are not looked at.
+func (tx *Tx) ChangedMembers(groupID string, version int64, limit int) (changed []ChangedMember, total int, err error) {
+	var rows []struct {
+		ChangedMember
+		Total int
+	}
+	_, err = tx.query(&rows, "members", `SELECT u.display_name, m.removed, m.total FROM (
+		SELECT user_id, removed, count(*) OVER () AS total, row_number() OVER (PARTITION BY removed ORDER BY user_id) AS n FROM memberships WHERE group_id = ? AND version = ?) m
+		JOIN directory_users u ON u.id = m.user_id WHERE m.n <= ? ORDER BY m.removed, m.n`, groupID, version, limit)
+	for _, r := range rows {
+		changed, total = append(changed, r.ChangedMember), r.Total
+	}
+	return changed, total, err
+}
+
 // LeaveGroups forgets every membership of a person: the deleted are in no group.
 func (tx *Tx) LeaveGroups(userID string) error {
 	_, err := tx.exec("leave groups", "DELETE FROM memberships WHERE user_id = ?", userID)
 	return err
 }
 
-// Wait records values that a group names and that are nobody yet. It tells how many are new.
-func (tx *Tx) Wait(g models.Group, waiting []models.WaitingMember) (int64, error) {
-	var total int64
+// Wait records values that a group names and that are nobody yet. It returns those that are new.
+func (tx *Tx) Wait(g models.Group, waiting []models.WaitingMember) (fresh []models.WaitingMember, err error) {
 	for _, w := range waiting {
 		n, err := tx.exec("waiting member", "INSERT INTO waiting_members (group_id, value, connection_id, display, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			g.ID, w.Value, g.ConnectionID, w.Display, w.CreatedAt.UTC())
 		if err != nil {
-			return total, err
+			return nil, err
 		}
-		total += n
+		if n > 0 {
+			fresh = append(fresh, w)
+		}
 	}
-	return total, nil
+	return fresh, nil
 }
 
 // StopWaiting forgets values that a group named; nil values forgets all of them.

@@ -150,7 +150,7 @@ func gormConfig() *gorm.Config {
 	}
 }
 
-// namer gives tables their names: GORM's own, but for the nouns that would be ambiguous in SQL.
+// namer gives tables their names: GORM's own, but for the nouns that would be ambiguous in SQL, or have no plural.
 type namer struct{ schema.NamingStrategy }
 
 func (n namer) TableName(model string) string {
@@ -159,6 +159,8 @@ func (n namer) TableName(model string) string {
 		return "directory_users"
 	case "Group":
 		return "directory_groups"
+	case "ConnectionHealth":
+		return "connection_health"
 	}
 	return n.NamingStrategy.TableName(model)
 }

@@ -23,6 +23,7 @@ type Tx struct {
 	rows  []any
 	first *gate // comes before everything else
 	last  *gate // comes with the added rows, at the end
+	then  []func()
 }
 
 // gate is a statement that has to find its row for the transaction to go on.
@@ -48,6 +49,17 @@ func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 
 func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
 	tx := &Tx{store: s, ctx: ctx}
+	err := tx.run(fn)
+	if err == nil {
+		for _, then := range tx.then {
+			then()
+		}
+	}
+	return err
+}
+
+// run is the transaction from its beginning to its commit.
+func (tx *Tx) run(fn func(tx *Tx) error) error {
 	committed := false
 	defer func() {
 		if tx.db != nil && !committed {
@@ -57,7 +69,7 @@ func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if tx.db == nil && len(tx.rows) > 0 && tx.last == nil && (s.dialect.oneStatement || len(tx.rows) == 1 && tx.first == nil) {
+	if tx.db == nil && len(tx.rows) > 0 && tx.last == nil && (tx.store.dialect.oneStatement || len(tx.rows) == 1 && tx.first == nil) {
 		if done, err := tx.insertAlone(); done {
 			return err
 		}
@@ -72,6 +84,9 @@ func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
 	committed = true // or broken: there is nothing left to roll back
 	return err
 }
+
+// Then runs fn when the transaction is committed, and only then.
+func (tx *Tx) Then(fn func()) { tx.then = append(tx.then, fn) }
 
 // conn is the transaction, begun with the first statement that needs it.
 func (tx *Tx) conn() (*gorm.DB, error) {

@@ -182,6 +182,7 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 			return err
 		}
 		public.serve(health.before(handler), log, failed)
+		defer desired.Flush(context.WithoutCancel(ctx)) // of what is drained
 		defer public.drain(ctx, r.linger)
 	}
 
