@@ -43,24 +43,24 @@ func (v verdict) Badge() template.HTML {
 // connectionPage is how a connection is, and all that can be set about it.
 type connectionPage struct {
 	models.Connection
-	Since       moment
-	Owner       bool
-	Enterprise  bool
-	BaseURL     string
-	NewToken    string // in clear, in the answer that made it alone
-	Tokens      []tokenRow
-	Advice      string // about the tokens
-	Full        bool   // two tokens live
-	Verdict     verdict
-	Stats       healthStats
-	Mappings    []store.RoleMappingRow
-	Groups      []models.Group // that may be mapped
-	Waiting     int            // invitations that wait to be sent by hand
-	Holds       []hold
-	Faults      map[string]string // by the part of the page
-	Confirm     string            // "delete" with the dialog open
-	Slug        string
-	People      int
+	Since      moment
+	Owner      bool
+	Enterprise bool
+	BaseURL    string
+	NewToken   string // in clear, in the answer that made it alone
+	Tokens     []tokenRow
+	Advice     string // about the tokens
+	Full       bool   // two tokens live
+	Verdict    verdict
+	Stats      healthStats
+	Mappings   []store.RoleMappingRow
+	Groups     []models.Group // that may be mapped
+	Waiting    int            // invitations that wait to be sent by hand
+	Holds      []hold
+	Faults     map[string]string // by the part of the page
+	Confirm    string            // "delete" with the dialog open
+	Slug       string
+	People     int
 }
 
 // hold is one choice of how long an invitation waits.

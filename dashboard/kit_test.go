@@ -144,3 +144,12 @@ func (v *visitor) post(path string, form url.Values) answer {
 	}
 	return v.do("POST", path, form, nil)
 }
+
+func mustParse(t testing.TB, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}

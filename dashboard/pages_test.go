@@ -1,0 +1,203 @@
+package dashboard_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	gosmtp "github.com/emersion/go-smtp"
+
+	"outpost/dashboard"
+	"outpost/directory"
+	"outpost/internal/testkit"
+	"outpost/internal/testkit/fixture"
+	"outpost/mail"
+	"outpost/models"
+	"outpost/outbox"
+	"outpost/store"
+	"outpost/worker"
+)
+
+// browse opens a page in a real browser, signed in as m.
+func (s *site) browse(t testing.TB, m models.Member) *testkit.Page {
+	t.Helper()
+	v := s.signIn(t, m)
+	p := testkit.Browser(t)
+	for _, c := range v.http.Jar.Cookies(mustParse(t, s.URL)) {
+		p.SetCookie(s.URL, &http.Cookie{Name: c.Name, Value: c.Value, Path: "/", HttpOnly: true})
+	}
+	return p
+}
+
+// seen is a page in a state that somebody can meet it in.
+type seen struct {
+	name, path string
+	as         func(*testkit.Page) // what to do before looking, nil for nothing
+}
+
+// look checks a page in light, dark and at phone width: it breaks no rule of accessibility, nothing of it is wider than
+// the phone, and its picture goes to $SCREENSHOTS, if that is set.
+func look(t *testing.T, p *testkit.Page, base string, pages ...seen) {
+	t.Helper()
+	folder := os.Getenv("SCREENSHOTS")
+	for _, at := range []struct {
+		suffix string
+		width  int
+		dark   bool
+	}{{"", 1280, false}, {"-dark", 1280, true}, {"-390", 390, false}} {
+		p.Emulate(at.width, 900, at.dark, 1)
+		for _, page := range pages {
+			p.Open(base + page.path)
+			if page.as != nil {
+				page.as(p)
+			}
+			for _, v := range p.Axe() {
+				t.Errorf("%s%s: %s (%s): %v", page.name, at.suffix, v.Help, v.ID, v.Nodes)
+			}
+			var wide int
+			p.Eval("document.documentElement.scrollWidth", &wide)
+			if wide > at.width {
+				t.Errorf("%s%s is %d px wide", page.name, at.suffix, wide)
+			}
+			if folder != "" {
+				p.Screenshot(filepath.Join(folder, page.name+at.suffix+".png"))
+			}
+		}
+	}
+}
+
+// people are those of the full workspace.
+var people = []string{
+	"Nadia Verhoeven", "Hana Sato", "Mateo Rivas", "Leila Haddad", "Tomas Brandl", "Jonas Lindgren", "Priya Nair", "Mara Keller", "Elif Demir", "Samuel Achterberg",
+	"Ama Boateng", "Oskar Wendt", "Yuki Mori", "Chidi Obi", "Ines Moreau", "Bo Lindahl", "Wren Castell", "Rosa Alvarez", "Kofi Mensah", "Greta Nilsson",
+	"Anna-Maria Wolkenstein-Rodenegg von Trostburg", "李小龍", "محمد العربي", "Zoë O’Hara", "Łukasz Żółć",
+}
+
+// address is a person's e-mail address.
+func address(i int) string { return fmt.Sprintf("person%02d@larkfield.example", i) }
+
+// full makes a workspace in which everything has happened: people who joined, are invited, left, whose mail was refused,
+// groups, a role from a group, a held removal, refused requests.
+func full(t *testing.T, w *fixture.World) map[string]string {
+	t.Helper()
+	ids := map[string]string{}
+	sink := testkit.NewSMTP(t)
+	sink.Reject(func(to string) *gosmtp.SMTPError {
+		if to == address(7) || to == address(11) {
+			return &gosmtp.SMTPError{Code: 550, EnhancedCode: gosmtp.EnhancedCode{5, 1, 1}, Message: "no such mailbox here"}
+		}
+		return nil
+	})
+	sender, err := mail.NewSMTP(sink.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sender.Close() })
+	w.Serve(w.Worker(func(c *worker.Config) { c.Sender = sender }), fixture.Everything())
+	var users []models.User
+	for i, name := range people {
+		given, family, _ := strings.Cut(name, " ")
+		u, err := w.Directory.CreateUser(t.Context(), w.Caller(), w.Resource(fmt.Sprintf(`{"userName":%q,"externalId":"00u%d","name":{"givenName":%q,"familyName":%q},"displayName":%q,"title":"Engineer","emails":[{"value":%q,"primary":true,"type":"work"}],"active":true}`, address(i), i, given, family, name, address(i))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		users = append(users, u)
+	}
+	id := func(from, to int) (all []string) {
+		for _, u := range users[from:to] {
+			all = append(all, u.ID)
+		}
+		return all
+	}
+	engineering := w.Group("Engineering", append(id(0, 15), "00u-not-yet")...)
+	w.Group("Platform", id(0, 4)...)
+	admins := w.Group("Outpost admins", id(0, 1)...)
+	w.Group("Larkfield summer conference volunteers", id(9, 12)...)
+	w.Settled(30 * time.Second)
+	if err := w.Directory.MapRole(t.Context(), directory.Caller{WorkspaceID: w.Workspace.ID, ConnectionID: w.Connection.ID, Actor: "Owner", Method: "map"}, admins.ID, models.RoleAdmin); err != nil {
+		t.Fatal(err)
+	}
+	// Two of them joined.
+	for _, i := range []int{0, 4} {
+		m, _ := w.Member(address(i))
+		now := w.Clock.Now()
+		if err := w.Store.Write(t.Context(), func(tx *store.Tx) error {
+			m.Status, m.AcceptedAt = models.MemberActive, &now
+			return tx.SaveMember(m.Member)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Patch(users[0].ID, `[{"op":"replace","value":{"title":"Staff engineer"}}]`)
+	w.SetActive(users[4].ID, false)
+	// The owner's removal is held.
+	mirror, err := w.Directory.CreateUser(t.Context(), w.Caller(), w.Person("owner"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.SetActive(mirror.ID, false)
+	w.Directory.Refused(t.Context(), w.Caller(), models.ResourceUser, "", 400, "the filter names nickName, which cannot be filtered by: use userName")
+	w.Settled(30 * time.Second)
+	for name, i := range map[string]int{"person": 0, "invited": 1, "left": 4, "refused": 7} {
+		m, _ := w.Member(address(i))
+		ids[name] = m.ID
+	}
+	ids["group"] = engineering.ID
+	return ids
+}
+
+func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
+	t.Parallel()
+	t.Run("nobody signed in", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, fixture.New(t, fixture.SQLite(t), nil), nil)
+		p := testkit.Browser(t)
+		p.Allow("404|422|410")
+		look(t, p, s.URL,
+			seen{"sign-in", "/signin", nil},
+			seen{"sign-in-error", "/signin", func(p *testkit.Page) {
+				p.Eval(`document.querySelector('form').noValidate = true`, nil)
+				p.Fill("#email", "nobody")
+				p.Click("main button")
+				p.WaitText("#email-error", "not an e-mail address")
+			}},
+			seen{"link-gone", "/signin/" + strings.Repeat("x", 43), nil},
+		)
+	})
+	t.Run("empty", func(t *testing.T) {
+		t.Parallel()
+		w := fixture.New(t, fixture.SQLite(t), nil)
+		if err := w.Directory.SetConnectionStatus(t.Context(), w.Connection, models.ConnectionDeleted, "test"); err != nil {
+			t.Fatal(err)
+		}
+		s := serve(t, w, func(c *dashboard.Config) { c.OwnersOperate = true })
+		p := s.browse(t, s.owner(t))
+		p.Allow("404")
+		look(t, p, s.URL,
+			seen{"security-empty", "/settings/security", nil},
+			seen{"configure-provider", "/settings/security/directory-sync/new", nil},
+			seen{"members-alone", "/settings/members", nil},
+			seen{"error-404", "/people/" + outbox.ID(), nil},
+		)
+	})
+	t.Run("full", func(t *testing.T) {
+		t.Parallel()
+		w := fixture.New(t, fixture.SQLite(t), nil)
+		ids := full(t, w)
+		s := serve(t, w, func(c *dashboard.Config) { c.OwnersOperate = true })
+		p := s.browse(t, s.owner(t))
+		connection := "/settings/security/directory-sync/" + w.Connection.ID
+		look(t, p, s.URL,
+			seen{"security", "/settings/security", nil},
+			seen{"setup", connection + "/setup", nil},
+			seen{"connection", connection, nil},
+			seen{"connection-delete", connection + "?confirm=delete", nil},
+			seen{"members", "/settings/members", nil},
+		)
+		_ = ids
+	})
+}
