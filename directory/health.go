@@ -315,7 +315,7 @@ func (g *gathered) putBack(all *gathered) {
 	for id, old := range all.heard {
 		h := g.of(id)
 		if h == nil {
-			return
+			continue
 		}
 		later := h.ConnectionHealth
 		h.ConnectionHealth = old.ConnectionHealth

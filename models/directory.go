@@ -201,7 +201,7 @@ type ConnectionHour struct {
 	ConnectionID string    `gorm:"primaryKey"`
 	Hour         time.Time `gorm:"primaryKey"`
 	Requests     int64
-	Failures     int64 // answered 4xx or 5xx; a 404 for a look-up is not one
+	Failures     int64 // answered 4xx or 5xx, but for 404, 409 and 412: those are answers that providers ask for; 404 where there is no such address is one
 	Micros       int64 // of all of them together
 }
 
