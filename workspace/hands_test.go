@@ -14,7 +14,6 @@ import (
 	"outpost/models"
 	"outpost/outbox"
 	"outpost/store"
-	"outpost/worker"
 	"outpost/workspace"
 )
 
@@ -375,7 +374,7 @@ func smtp(t *testing.T, w *fixture.World) *testkit.SMTPSink {
 	sender, err := mail.NewSMTP(s.URL())
 	must(t, err)
 	t.Cleanup(func() { sender.Close() })
-	w.Mailbox(func(c *worker.Config) { c.Sender = sender })
+	w.MailBy(sender)
 	return s
 }
 
