@@ -404,3 +404,16 @@ func TestErrorUnwraps(t *testing.T) {
 		t.Errorf("%q", said.Text)
 	}
 }
+
+func TestACopyIsAMailOfItsOwnAndASenderIsShownAsOne(t *testing.T) {
+	t.Parallel()
+	i := invitation()
+	i.Copy, i.SenderName = 2, "Larkfield \u202eIT"
+	m, err := i.Message(from, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.MessageID != "<inv.7Hq2.2@outpost.example.com>" || m.From.Name != "Larkfield IT via Outpost" || m.From.Email != from.Email {
+		t.Errorf("id %q, from %+v", m.MessageID, m.From)
+	}
+}

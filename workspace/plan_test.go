@@ -66,6 +66,20 @@ func TestPlan(t *testing.T) {
 		{"another case of the address is no new address", planChange(person(func(u *models.User) { u.Email = "ADA@acme.test" }), member(nil), true, now), func(p plan) bool {
 			return p.movedFrom == "" && p.member.Email == "ADA@acme.test"
 		}},
+		{"who was removed by hand stays so while the period lasts", planChange(person(nil), member(func(m *models.Member) {
+			m.Status, m.DeactivatedAt, m.RemovedBy = models.MemberDeactivated, &earlier, "Hana"
+		}), true, now), func(p plan) bool {
+			return p.member.Status == models.MemberDeactivated && p.member.RemovedBy == "Hana" && !p.inTeams && p.void && !p.invite && p.member.Name == "Ada"
+		}},
+		{"who was removed by hand returns with a new period", planChange(person(func(u *models.User) { u.Period = 2 }), member(func(m *models.Member) {
+			m.Status, m.DeactivatedAt, m.RemovedBy = models.MemberDeactivated, &earlier, "Hana"
+		}), true, now), func(p plan) bool {
+			return p.member.Status == models.MemberActive && p.member.RemovedBy == "" && p.inTeams
+		}},
+		{"an invitation is opened again after a move, not after a profile change", planChange(person(nil), member(func(m *models.Member) { m.Status, m.AcceptedAt = models.MemberInvited, nil }), true, now), func(p plan) bool {
+			moved := planChange(person(func(u *models.User) { u.EmailKey = "a@b.test" }), member(func(m *models.Member) { m.Status, m.AcceptedAt = models.MemberInvited, nil }), true, now)
+			return p.invite && !p.reopen && moved.invite && moved.reopen
+		}},
 		{"a successor at the same address inherits nothing", planChange(person(nil), member(func(m *models.Member) { m.Status = models.MemberDeactivated }), false, now), func(p plan) bool {
 			return p.member.Role == models.RoleMember && p.member.Status == models.MemberInvited && p.invite
 		}},

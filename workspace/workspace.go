@@ -1,5 +1,6 @@
 // Package workspace holds actual state: it is the only writer of members, teams and invitations.
-// It never decides what should be; it makes true what the directory wants: a pure plan, then its application.
+// It makes true what the directory wants, by a pure plan and its application, and what owners and admins do by hand; it
+// never decides about the directory.
 package workspace
 
 import (
