@@ -19,7 +19,6 @@ import (
 	"outpost/models"
 	"outpost/outbox"
 	"outpost/store"
-	"outpost/worker"
 )
 
 // browse opens a page in a real browser, signed in as m.
@@ -97,7 +96,7 @@ func full(t *testing.T, w *fixture.World) map[string]string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sender.Close() })
-	w.Serve(w.Worker(func(c *worker.Config) { c.Sender = sender }), fixture.Everything())
+	w.MailBy(sender)
 	var users []models.User
 	for i, name := range people {
 		given, family, _ := strings.Cut(name, " ")
