@@ -27,7 +27,8 @@ type Config struct {
 	Directory *directory.Directory
 	Hands     *workspace.Hands
 	Gate      *sso.Gate
-	Queue     *jobs.Client // nil where there is no Redis
+	Queue     *jobs.Client  // nil where there is no Redis
+	Watch     *outbox.Watch // whose Run is at work
 	// PublicURL is where people reach the dashboard. https makes its cookies __Host- and Secure.
 	PublicURL string
 	// MailFrom is the address that our mails come from, for people to look for.

@@ -15,6 +15,7 @@ import (
 	"outpost/internal/testkit"
 	"outpost/internal/testkit/fixture"
 	"outpost/models"
+	"outpost/outbox"
 	"outpost/sso"
 	"outpost/store"
 	"outpost/workspace"
@@ -34,7 +35,7 @@ func serve(t testing.TB, w *fixture.World, change func(*dashboard.Config)) *site
 	server := httptest.NewUnstartedServer(nil)
 	done := make(chan struct{})
 	c := dashboard.Config{
-		Store: w.Store, Outbox: w.Outbox, Directory: w.Directory, Hands: workspace.NewHands(w.Store, w.Outbox, w.Converge), Gate: w.Gate, Queue: w.Queue,
+		Store: w.Store, Outbox: w.Outbox, Directory: w.Directory, Hands: workspace.NewHands(w.Store, w.Outbox, w.Converge), Gate: w.Gate, Queue: w.Queue, Watch: outbox.NewWatch(w.Store, w.Queue, w.Log, w.Clock.Now),
 		PublicURL: "http://" + server.Listener.Addr().String(), MailFrom: "outpost@example.com", Version: "test", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: w.Clock.Now, Done: done,
 	}
 	if change != nil {

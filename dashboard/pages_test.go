@@ -196,6 +196,8 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 			seen{"connection", connection, nil},
 			seen{"connection-delete", connection + "?confirm=delete", nil},
 			seen{"members", "/settings/members", nil},
+			seen{"runs", "/runs", nil},
+			seen{"queues", "/operator/queues", nil},
 		)
 		_ = ids
 	})

@@ -166,8 +166,10 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 	}
 	if r.api {
 		defer background(ctx, desired.Run)()
+		watch := outbox.NewWatch(db, queue, log, time.Now)
+		defer background(ctx, watch.Run)()
 		pages, err := dashboard.New(dashboard.Config{
-			Store: db, Outbox: operations, Directory: desired, Hands: workspace.NewHands(db, operations, actual), Gate: gate, Queue: queue, PublicURL: string(c.PublicURL),
+			Store: db, Outbox: operations, Directory: desired, Hands: workspace.NewHands(db, operations, actual), Gate: gate, Queue: queue, Watch: watch, PublicURL: string(c.PublicURL),
 			MailFrom: c.from().Email, Operators: c.operators(), OwnersOperate: r.embedded != nil && len(c.OperatorEmails) == 0,
 			TrustedProxies: c.trustedProxies(), Mailbox: mailbox, Version: version(), Log: log, Now: time.Now, Done: ctx.Done(),
 		})
