@@ -93,6 +93,6 @@ func (s *Store) WaitingInvitations(ctx context.Context, connectionID string) (in
 // another has are left out.
 func (tx *Tx) LockWaitingInvitations(connectionID string, limit int) ([]models.Invitation, error) {
 	var invs []models.Invitation
-	_, err := tx.query(&invs, "waiting invitations", "SELECT * FROM invitations WHERE id IN (SELECT i.id FROM "+waiting+" ORDER BY i.id LIMIT ?) ORDER BY id"+tx.store.dialect.skipLocked, connectionID, connectionID, limit)
+	_, err := tx.query(&invs, "waiting invitations", "SELECT * FROM invitations WHERE id IN (SELECT i.id FROM "+waiting+" LIMIT ?) ORDER BY id"+tx.store.dialect.skipLocked, connectionID, connectionID, limit)
 	return invs, err
 }
