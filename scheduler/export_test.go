@@ -13,3 +13,6 @@ func (s *Scheduler) Once(ctx context.Context, name string, every time.Duration, 
 // Expire and Prune are the passes of those names.
 func (s *Scheduler) Expire(ctx context.Context) error { return s.expire(ctx) }
 func (s *Scheduler) Prune(ctx context.Context) error  { return s.prune(ctx) }
+
+// FollowRuns is the pass of that name.
+func (s *Scheduler) FollowRuns(ctx context.Context) error { return s.followRuns(ctx) }

@@ -1,4 +1,4 @@
-// Package scheduler is the clock: relay, re-dispatch, expiry and pruning.
+// Package scheduler is the clock: relay, re-dispatch, runs, expiry and pruning.
 // It never does the work itself, and any number of them may run: each pass takes rows that nobody else has, or claims
 // its moment with a unique row.
 package scheduler
@@ -19,6 +19,8 @@ type Scheduler struct {
 	outbox *outbox.Outbox
 	log    *slog.Logger
 	now    func() time.Time
+
+	followed time.Time // how far runs have been followed
 }
 
 // New makes a Scheduler; now is the clock.
@@ -40,6 +42,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 		{"relay", 200 * time.Millisecond, false, func(ctx context.Context) error { _, err := s.outbox.Relay(ctx); return err }},
 		{"epoch", time.Second, false, func(ctx context.Context) error { _, err := s.outbox.CheckEpoch(ctx); return err }},
 		{"sweep", 2 * time.Second, false, func(ctx context.Context) error { _, err := s.outbox.Sweep(ctx); return err }},
+		{"runs", 2 * time.Second, false, s.followRuns},
 		{"archive", time.Minute, true, s.outbox.ForgetArchived},
 		{"expiry", time.Minute, true, s.expire},
 		{"prune", time.Hour, true, s.prune},

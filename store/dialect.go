@@ -43,6 +43,10 @@ type dialect struct {
 	lock string
 	// tryLock asks for the exclusive lock without waiting; tryBoth waits for one and asks for a share of another.
 	tryLock, tryBoth string
+	// span is the expression for the whole milliseconds from one time to another.
+	span func(from, to string) string
+	// epoch is the beginning of Unix time.
+	epoch string
 	// email matches an e-mail of directory_users.resource by its lower-case address, emailType by its type, emailOfType by both.
 	email, emailType, emailOfType string
 	// tookList reads its parameter, a JSON list of Took, as the rows v.
@@ -68,10 +72,14 @@ var postgresDialect = dialect{
 	lock:         "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
 	tryLock:      "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))",
 	tryBoth:      "SELECT pg_try_advisory_xact_lock_shared(hashtextextended(?, 0)) FROM (SELECT pg_advisory_xact_lock(hashtextextended(?, 0)) OFFSET 0) AS held",
-	email:        "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ?)",
-	emailType:    "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'type') = ?)",
-	emailOfType:  "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ? AND lower(e->>'type') = ?)",
-	tookList:     "json_to_recordset(CAST(? AS json)) AS v (workspace_id uuid, id uuid, took bigint)",
+	epoch:        "timestamptz '1970-01-01 00:00:00+00'",
+	span: func(from, to string) string {
+		return "CAST(date_part('epoch', " + to + " - " + from + ") * 1000 AS bigint)"
+	},
+	email:       "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ?)",
+	emailType:   "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'type') = ?)",
+	emailOfType: "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ? AND lower(e->>'type') = ?)",
+	tookList:    "json_to_recordset(CAST(? AS json)) AS v (workspace_id uuid, id uuid, took bigint)",
 }
 
 var sqliteDialect = dialect{
@@ -85,8 +93,12 @@ var sqliteDialect = dialect{
 		}
 		return `["` + strings.Join(ids, `","`) + `"]`
 	},
-	in:          "IN (SELECT value FROM json_each(?))",
-	notIn:       func(column string) string { return column + " NOT IN (SELECT value FROM json_each(?))" },
+	in:    "IN (SELECT value FROM json_each(?))",
+	notIn: func(column string) string { return column + " NOT IN (SELECT value FROM json_each(?))" },
+	epoch: "'1970-01-01 00:00:00+00:00'",
+	span: func(from, to string) string {
+		return "CAST(round((unixepoch(" + to + ", 'subsec') - unixepoch(" + from + ", 'subsec')) * 1000) AS INTEGER)"
+	},
 	email:       "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ?)",
 	emailType:   "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'type') = ?)",
 	emailOfType: "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ? AND lower(e.value->>'type') = ?)",

@@ -103,6 +103,11 @@ func (s *Store) now(after time.Duration) string {
 	return s.dialect.now(time.Duration(s.clockOffset.Load()) + after)
 }
 
+// clock is this machine's clock, moved as the database's is: it is for ids, which machines like this one make.
+func (s *Store) clock() time.Time {
+	return time.Now().UTC().Add(time.Duration(s.clockOffset.Load()))
+}
+
 // Stats are the connection figures of the pool that writes.
 func (s *Store) Stats() sql.DBStats {
 	pool, err := s.write.DB()
