@@ -207,20 +207,12 @@ func (c *Client) DeleteTask(queue, taskID string) error {
 
 // CheckServer tells the version of Redis, and reports, in a sentence for the operator, one that cannot serve: too old, or
 // set to drop keys when memory runs short.
-func (c *Client) CheckServer(ctx context.Context) (version string, err error) {
-	info, err := c.redis.Info(ctx, "server", "memory").Result()
+func (c *Client) CheckServer(ctx context.Context) (string, error) {
+	f, err := c.Facts(ctx)
 	if err != nil {
 		return "", err
 	}
-	policy := ""
-	for line := range strings.Lines(info) {
-		switch key, value, _ := strings.Cut(strings.TrimSpace(line), ":"); key {
-		case "redis_version":
-			version = value
-		case "maxmemory_policy":
-			policy = value
-		}
-	}
+	version, policy := f.Version, f.Policy
 	var major, minor int
 	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n == 2 && (major < 6 || major == 6 && minor < 2) {
 		return version, &models.Error{Code: models.Unavailable, Detail: "Redis " + version + " is too old: 6.2 or newer is needed"}

@@ -201,3 +201,41 @@ func TestAbsenceAndReturnOfRedisAreNoticed(t *testing.T) {
 		t.Errorf("a URL that is none: %v", err)
 	}
 }
+
+func TestServersAddUpToPlaces(t *testing.T) {
+	t.Parallel()
+	c, r := connect(t)
+	if _, err := c.Servers(t.Context()); !models.Is(err, models.Unavailable) {
+		t.Errorf("asked a Redis that nobody has seen: %v", err)
+	}
+	if _, err := (*Client)(nil).Servers(t.Context()); !models.Is(err, models.Unavailable) {
+		t.Errorf("asked without a Redis: %v", err)
+	}
+	c.look(t.Context())
+	for class, n := range map[Class]int{Provision: 3, Mail: 2} {
+		s, err := c.Serve(class, n, slog.New(slog.DiscardHandler), func(context.Context, Task) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Stop()
+	}
+	var places map[Class]Places
+	processes := 0
+	testkit.Eventually(t, 10*time.Second, "both servers are known", func() bool {
+		c.look(t.Context())
+		servers, err := c.Servers(t.Context())
+		places, processes = PlacesOf(servers)
+		return err == nil && len(servers) == 2
+	})
+	if processes != 1 || places[Provision] != (Places{1, 3}) || places[Mail] != (Places{1, 2}) || places[Revoke] != (Places{}) {
+		t.Errorf("%d processes, %+v", processes, places)
+	}
+	if f, err := c.Facts(t.Context()); err != nil || f.Version == "" || f.Memory == 0 {
+		t.Errorf("%+v %v", f, err)
+	}
+	r.Kill()
+	testkit.Eventually(t, 10*time.Second, "it is said that Redis is away", func() bool {
+		_, err := c.Servers(t.Context())
+		return models.Is(err, models.Unavailable)
+	})
+}
