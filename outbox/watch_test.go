@@ -9,7 +9,6 @@ import (
 	"outpost/internal/testkit/fixture"
 	"outpost/jobs"
 	"outpost/outbox"
-	"outpost/worker"
 )
 
 func TestAWatchSeesWhatWaitsAndWhoIsThere(t *testing.T) {
@@ -39,7 +38,7 @@ func TestAWatchSeesWhatWaitsAndWhoIsThere(t *testing.T) {
 			t.Errorf("before a worker: %+v", p)
 		}
 		w.Schedule()
-		w.Mailbox(func(c *worker.Config) { c.Queue = w.Queue })
+		w.Mailbox(nil)
 		w.Settled(20 * time.Second)
 		w.Clock.Advance(10 * time.Second)
 		testkit.Eventually(t, 10*time.Second, "the worker is seen", func() bool { return look().Processes == 1 })

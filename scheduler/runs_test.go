@@ -135,7 +135,7 @@ func TestARunEndsWhenNothingIsLeftAndReopensForMore(t *testing.T) {
 		if runs := b.follow(); runs[0].EndedAt != nil || runs[0].Applied != 30 {
 			t.Errorf("ended with a mail to come: %+v", runs[0])
 		}
-		b.Store.SetClockOffset(b.Clock.Now().Sub(time.Now())) // as late as the test
+		b.Store.SetClockOffset(time.Until(b.Clock.Now())) // as late as the test
 		claimed, ok, _, err := b.Store.Claim(t.Context(), mail.ID, 0, "")
 		if err != nil || !ok {
 			t.Fatal(ok, err)
@@ -262,6 +262,8 @@ func TestFiguresOfARunAreExact(t *testing.T) {
 		caller := w.Caller()
 		caller.Actor = "token …wZr1"
 		var ids []string
+		made := time.Now()
+		testkit.Eventually(t, time.Second, "the ids of the world are older than those of the run", func() bool { return time.Since(made) > 2*time.Millisecond })
 		create := func(in *scim.User) models.User {
 			t.Helper()
 			u, err := w.Directory.CreateUser(t.Context(), caller, in)

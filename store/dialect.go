@@ -72,7 +72,6 @@ var postgresDialect = dialect{
 	lock:         "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
 	tryLock:      "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))",
 	tryBoth:      "SELECT pg_try_advisory_xact_lock_shared(hashtextextended(?, 0)) FROM (SELECT pg_advisory_xact_lock(hashtextextended(?, 0)) OFFSET 0) AS held",
-	tookList:     "json_to_recordset(CAST(? AS json)) AS v (workspace_id uuid, id uuid, took bigint)",
 	epoch:        "timestamptz '1970-01-01 00:00:00+00'",
 	span: func(from, to string) string {
 		return "CAST(date_part('epoch', " + to + " - " + from + ") * 1000 AS bigint)"
@@ -80,6 +79,7 @@ var postgresDialect = dialect{
 	email:       "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ?)",
 	emailType:   "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'type') = ?)",
 	emailOfType: "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ? AND lower(e->>'type') = ?)",
+	tookList:    "json_to_recordset(CAST(? AS json)) AS v (workspace_id uuid, id uuid, took bigint)",
 }
 
 var sqliteDialect = dialect{

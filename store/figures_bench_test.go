@@ -71,31 +71,25 @@ func BenchmarkFigures(b *testing.B) {
 	if err != nil || f.Received != 10000 || f.Waiting != 1000 || f.Failed != 18 || f.HereAlready != 1000 || f.GroupCount != 3 || f.Invitations.Waiting != 4482 {
 		b.Fatalf("%+v %v", f, err)
 	}
-	for _, part := range []struct {
-		name string
-		do   func() error
-	}{
-		{"Run", func() error { _, err := w.Store.RunFigures(b.Context(), run); return err }},
-		{"RunSeries", func() error { _, err := w.Store.RunSeries(b.Context(), run, 60); return err }},
-		{"RunLatest", func() error { _, err := w.Store.RunLatest(b.Context(), run, 10); return err }},
-		{"RunRest", func() error { _, _, err := w.Store.RunRest(b.Context(), run); return err }},
-		{"ArrivingInABurst", func() error { _, err := w.Store.Arriving(b.Context(), time.Now().Add(-70*time.Second), 20); return err }},
-		{"ArrivingInPeace", func() error { _, err := w.Store.Arriving(b.Context(), time.Now().Add(time.Hour), 20); return err }},
-	} {
-		b.Run(part.name, func(b *testing.B) {
+	measure := func(name string, do func() error) {
+		b.Run(name, func(b *testing.B) {
+			least := time.Hour
 			for b.Loop() {
-				if err := part.do(); err != nil {
+				began := time.Now()
+				if err := do(); err != nil {
 					b.Fatal(err)
 				}
+				least = min(least, time.Since(began))
 			}
+			b.ReportMetric(float64(least.Microseconds())/1000, "least-ms") // what it takes where nobody else is at work
 		})
 	}
+	measure("Run", func() error { _, err := w.Store.RunFigures(b.Context(), run); return err })
+	measure("RunSeries", func() error { _, err := w.Store.RunSeries(b.Context(), run, 60); return err })
+	measure("RunLatest", func() error { _, err := w.Store.RunLatest(b.Context(), run, 10); return err })
+	measure("RunRest", func() error { _, _, err := w.Store.RunRest(b.Context(), run); return err })
+	measure("ArrivingInABurst", func() error { _, err := w.Store.Arriving(b.Context(), time.Now().Add(-70*time.Second), 20); return err })
+	measure("ArrivingInPeace", func() error { _, err := w.Store.Arriving(b.Context(), time.Now().Add(time.Hour), 20); return err })
 	fill(manyWaiting)
-	b.Run("Queues", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := w.Store.QueueFigures(b.Context()); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+	measure("Queues", func() error { _, err := w.Store.QueueFigures(b.Context()); return err })
 }

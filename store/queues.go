@@ -39,7 +39,7 @@ func (s *Store) QueueFigures(ctx context.Context) (QueueFigures, error) {
 		Waiting, Running, Delayed int
 		Oldest                    *int64
 	}
-	now := s.now(0)
+	now := "(SELECT " + s.now(0) + ")" // asked once, not for each row
 	if err := s.r(ctx).Raw(`SELECT workspace_id, class, count(*) FILTER (WHERE state = 'pending' AND not_before <= ` + now + `) AS waiting,
 		count(*) FILTER (WHERE state = 'running') AS running, count(*) FILTER (WHERE state = 'pending' AND not_before > ` + now + `) AS delayed,
 		` + s.dialect.span("min(not_before) FILTER (WHERE state = 'pending')", now) + ` AS oldest

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"outpost/models"
@@ -167,24 +169,38 @@ func runEnd(run models.Run) string {
 // that is shorter to compare than its kind, for tens of thousands of rows.
 func (s *Store) runPeople() string {
 	return `SELECT resource_id,
-		max(CASE WHEN state IN ('done', 'superseded') THEN 0 WHEN state = 'failed' THEN 3 WHEN state = 'held' THEN 2 WHEN class <> 'mail' THEN 1 ELSE 0 END) AS worst,
-		max(CASE WHEN class <> 'mail' OR kind <> 'invitation.email' THEN 0 WHEN state = 'done' THEN CASE WHEN error = '' THEN 1 ELSE 0 END
-			WHEN state = 'superseded' THEN 0 WHEN state = 'held' THEN 3 WHEN state <> 'failed' THEN 2 WHEN error LIKE 'delivery unknown%' THEN 4 ELSE 5 END) AS mail,
-		max(CASE WHEN class = 'provision' THEN 1 ELSE 0 END) AS wanted,
+		coalesce(max(CASE state WHEN 'failed' THEN 3 WHEN 'held' THEN 2 WHEN 'superseded' THEN 0 ELSE CASE WHEN class <> 'mail' THEN 1 ELSE 0 END END) FILTER (WHERE state <> 'done'), 0) AS worst,
+		max(CASE WHEN state = 'done' THEN CASE WHEN error = '' THEN 1 ELSE 0 END WHEN state = 'superseded' THEN 0 WHEN state = 'held' THEN 3
+			WHEN state <> 'failed' THEN 2 WHEN error LIKE 'delivery unknown%' THEN 4 ELSE 5 END) FILTER (WHERE kind = 'invitation.email') AS mail,
+		count(*) FILTER (WHERE class = 'provision') AS wanted,
 		min(created_at) FILTER (WHERE class <> 'mail') AS came,
 		max(finished_at) FILTER (WHERE class <> 'mail') AS went,
 		max(` + s.dialect.span("created_at", "finished_at") + `) FILTER (WHERE class <> 'mail') AS took
 		FROM operations WHERE ` + inRun + ` GROUP BY resource_id HAVING min(created_at) FILTER (WHERE class <> 'mail') IS NOT NULL`
 }
 
-// RunFigures computes how a run stands now.
+// RunFigures computes how a run stands now. What takes longest to read is read side by side.
 func (s *Store) RunFigures(ctx context.Context, run models.Run) (RunFigures, error) {
+	var (
+		groups  []RunGroup
+		count   int
+		failure error
+		beside  sync.WaitGroup
+	)
+	beside.Go(func() { groups, count, failure = s.runGroups(ctx, run) })
+	f, err := s.runFigures(ctx, run)
+	beside.Wait()
+	f.Groups, f.GroupCount = groups, count
+	return f, cmp.Or(err, failure)
+}
+
+func (s *Store) runFigures(ctx context.Context, run models.Run) (RunFigures, error) {
 	var row struct {
 		RunFigures
 		OldestMillis, SlowestMillis *int64
 		NewApplied, NewReceived     int
 	}
-	since, lo := s.now(-rateOver), FirstID(run.StartedAt)
+	since, lo := "(SELECT "+s.now(-rateOver)+")", FirstID(run.StartedAt) // asked once, not for each row
 	err := s.r(ctx).Raw(`SELECT count(*) AS received, count(*) FILTER (WHERE worst = 0) AS applied, count(*) FILTER (WHERE worst = 1) AS waiting,
 		count(*) FILTER (WHERE worst = 2) AS held, count(*) FILTER (WHERE worst = 3) AS failed, count(*) FILTER (WHERE wanted = 0) AS removed,
 		count(*) FILTER (WHERE resource_id < ?) AS here_already, count(*) FILTER (WHERE mail = 1) AS mail_sent, count(*) FILTER (WHERE mail = 2) AS mail_waiting,
@@ -209,9 +225,6 @@ func (s *Store) RunFigures(ctx context.Context, run models.Run) (RunFigures, err
 	}
 	f.HereAlready += met.Before
 	f.NewPeople, f.Joined = f.Received-f.HereAlready, met.Joined
-	if f.Groups, f.GroupCount, err = s.runGroups(ctx, run); err != nil {
-		return f, err
-	}
 	f.TokenLastFour, err = s.runToken(ctx, run)
 	return f, err
 }
