@@ -60,7 +60,9 @@ func look(t *testing.T, p *testkit.Page, base string, pages ...seen) {
 			var wide int
 			p.Eval("document.documentElement.scrollWidth", &wide)
 			if wide > at.width {
-				t.Errorf("%s%s is %d px wide", page.name, at.suffix, wide)
+				var who []string
+				p.Eval(`[...document.querySelectorAll('main *, dialog *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.table-scroll, .tabs')).slice(0, 4).map(e => e.outerHTML.slice(0, 100))`, &who)
+				t.Errorf("%s%s is %d px wide: %q", page.name, at.suffix, wide, who)
 			}
 			if folder != "" {
 				p.Screenshot(filepath.Join(folder, page.name+at.suffix+".png"))

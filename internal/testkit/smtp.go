@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -156,7 +157,12 @@ func (s *SMTPSink) Start() {
 }
 
 func (s *SMTPSink) listen() error {
+	// A port that was closed a moment ago may not be free yet.
 	listener, err := net.Listen("tcp", s.addr)
+	for deadline := time.Now().Add(5 * time.Second); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(deadline); {
+		<-time.After(10 * time.Millisecond)
+		listener, err = net.Listen("tcp", s.addr)
+	}
 	if err != nil {
 		return err
 	}
