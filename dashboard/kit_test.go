@@ -154,3 +154,13 @@ func mustParse(t testing.TB, raw string) *url.URL {
 	}
 	return u
 }
+
+// as signs a visitor in as somebody else, in the same browser.
+func (s *site) as(t testing.TB, v *visitor, m models.Member) answer {
+	t.Helper()
+	link, token := sso.PrintedLink(m, s.Clock.Now())
+	if err := s.Store.Write(t.Context(), func(tx *store.Tx) error { tx.Add(&link); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return v.post("/signin/"+token, nil)
+}

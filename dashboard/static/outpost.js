@@ -61,8 +61,7 @@
     const source = e.detail.source;
     if (!source.outpost) {
       source.outpost = true;
-      source.addEventListener('bye', () => location.reload());
-      source.addEventListener('done', () => location.reload());
+      for (const over of ['bye', 'done']) source.addEventListener(over, () => { source.close(); location.reload(); });
     }
   });
   document.addEventListener('htmx:sseError', () => {
