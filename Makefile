@@ -1,7 +1,7 @@
-.PHONY: help dev test check lint build bench fuzz clean
+.PHONY: help dev test check lint build bench fuzz screenshots clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
 
 dev: ## run the whole product in one process, with a demo workspace
 	go run ./cmd/outpost dev --demo
@@ -25,5 +25,9 @@ bench: ## measure the speed beside a bare server (sizes: see trials/bench/doc.go
 fuzz: ## run every fuzz target, FUZZTIME=30s each
 	@scripts/fuzz
 
+screenshots: ## take a picture of every page, in light, dark and at phone width, into screenshots/
+	@mkdir -p screenshots
+	SCREENSHOTS=$(CURDIR)/screenshots go test -count=1 -run EveryPage ./dashboard
+
 clean: ## remove what build made
-	rm -rf bin
+	rm -rf bin screenshots

@@ -34,8 +34,10 @@ func serve(t testing.TB, w *fixture.World, change func(*dashboard.Config)) *site
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	done := make(chan struct{})
+	watch := outbox.NewWatch(w.Store, w.Queue, w.Log, w.Clock.Now)
+	w.Background(watch.Run)
 	c := dashboard.Config{
-		Store: w.Store, Outbox: w.Outbox, Directory: w.Directory, Hands: workspace.NewHands(w.Store, w.Outbox, w.Converge), Gate: w.Gate, Queue: w.Queue, Watch: outbox.NewWatch(w.Store, w.Queue, w.Log, w.Clock.Now),
+		Store: w.Store, Outbox: w.Outbox, Directory: w.Directory, Hands: workspace.NewHands(w.Store, w.Outbox, w.Converge), Gate: w.Gate, Queue: w.Queue, Watch: watch,
 		PublicURL: "http://" + server.Listener.Addr().String(), MailFrom: "outpost@example.com", Version: "test", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: w.Clock.Now, Done: done,
 	}
 	if change != nil {

@@ -99,6 +99,7 @@ func full(t *testing.T, w *fixture.World) map[string]string {
 	}
 	t.Cleanup(func() { sender.Close() })
 	w.MailBy(sender)
+	w.Schedule()
 	var users []models.User
 	for i, name := range people {
 		given, family, _ := strings.Cut(name, " ")
@@ -148,6 +149,16 @@ func full(t *testing.T, w *fixture.World) map[string]string {
 		ids[name] = m.ID
 	}
 	ids["group"] = engineering.ID
+	testkit.Eventually(t, 20*time.Second, "so many people are a run", func() bool {
+		runs, _, err := w.Store.Runs(t.Context(), w.Workspace.ID, 0, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(runs) > 0 {
+			ids["run"] = runs[0].ID
+		}
+		return len(runs) > 0
+	})
 	return ids
 }
 
@@ -199,8 +210,8 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 			seen{"connection-delete", connection + "?confirm=delete", nil},
 			seen{"members", "/settings/members", nil},
 			seen{"runs", "/runs", nil},
+			seen{"run", "/runs/" + ids["run"], nil},
 			seen{"queues", "/operator/queues", nil},
 		)
-		_ = ids
 	})
 }
