@@ -138,7 +138,7 @@ func TestActivityIsPagedWithoutGapsOrRepeats(t *testing.T) {
 			name := fmt.Sprintf("p%02d", i)
 			u := w.User(name)
 			want["Okta updated "+name+" Test"]++ // the fixture's method is no POST
-			if i%3 == 0 { // what follows from no request
+			if i%3 == 0 {                        // what follows from no request
 				op := outbox.Operation(models.KindUserUpsert, w.Workspace.ID, w.Connection.ID, models.ResourceUser, u.ID, 1, w.Clock.Now())
 				if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { tx.Add(&op); return nil }); err != nil {
 					t.Fatal(err)
