@@ -295,11 +295,11 @@ func mark(class, word string) template.HTML {
 }
 
 // badge shows the state of an operation.
-func badge(s models.OperationState) template.HTML {
-	return mark(string(s), map[models.OperationState]string{
-		models.OperationPending: "Waiting", models.OperationRunning: "Running", models.OperationDone: "Done",
-		models.OperationSuperseded: "Superseded", models.OperationHeld: "Held", models.OperationFailed: "Failed",
-	}[s])
+func badge(s models.OperationState) template.HTML { return mark(string(s), stateWords[s]) }
+
+var stateWords = map[models.OperationState]string{
+	models.OperationPending: "Waiting", models.OperationRunning: "Running", models.OperationDone: "Done",
+	models.OperationSuperseded: "Superseded", models.OperationHeld: "Held", models.OperationFailed: "Failed",
 }
 
 // memberBadge shows whether a member can get in.

@@ -44,8 +44,9 @@ func (r *request) with(key, value string) string {
 	for k, v := range r.URL.Query() {
 		q[k] = v
 	}
-	if key != "page" {
+	if key != "page" && key != "before" {
 		q.Del("page")
+		q.Del("before")
 	}
 	if value == "" || key == "page" && value == "1" {
 		q.Del(key)

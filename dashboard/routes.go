@@ -64,6 +64,15 @@ func (d *Dashboard) routes() []route {
 		{"POST /theme", open, setTheme},
 		{"GET /find", admin, find},
 
+		{"GET /activity", admin, showActivity},
+		{"GET /activity.csv", admin, exportActivity},
+		{"GET /activity/live", admin, liveActivity},
+		{"GET /activity/requests/{id}", admin, showRequest},
+		{"GET /activity/failures", admin, showFailures},
+		{"POST /activity/failures/retry", admin, retryFailures},
+		{"GET /activity/held", admin, showHeld},
+		{"POST /activity/held/decide", owner, decideHeld},
+
 		{"GET /settings/security", admin, showSecurity},
 		{"GET /settings/security/directory-sync/new", owner, chooseProvider},
 		{"POST /settings/security/directory-sync", owner, createConnection},

@@ -183,12 +183,18 @@ func (o *Outbox) ForgetArchived(ctx context.Context) error {
 	return nil
 }
 
-// Retry makes failed operations of a workspace due again: those with ids, or all when ids is nil.
-func (o *Outbox) Retry(ctx context.Context, workspaceID string, ids []string) ([]models.Operation, error) {
+// Retry makes failed operations of a workspace due again: those with ids, or all when ids is nil. The audit entries of
+// whoever asks are written with it, unless there was nothing to retry.
+func (o *Outbox) Retry(ctx context.Context, workspaceID string, ids []string, entries ...models.AuditEntry) ([]models.Operation, error) {
 	var ops []models.Operation
 	err := o.store.Write(ctx, func(tx *store.Tx) (err error) {
-		ops, err = tx.Retry(workspaceID, ids)
-		return err
+		if ops, err = tx.Retry(workspaceID, ids); err != nil || len(ops) == 0 {
+			return err
+		}
+		for i := range entries {
+			tx.Add(&entries[i])
+		}
+		return nil
 	})
 	if err == nil {
 		o.Offer(ops...)

@@ -43,6 +43,9 @@ ALTER TABLE audit_entries ADD COLUMN changes     TEXT; -- JSON: what the request
 ALTER TABLE audit_entries ADD COLUMN took_micros INTEGER;
 CREATE INDEX audit_entries_target ON audit_entries (target_id, id);
 CREATE INDEX audit_entries_provider_request ON audit_entries (provider_request_id) WHERE provider_request_id <> '';
+-- The few among the many: what was refused, and what no provider's request is. Requests that are accepted touch neither.
+CREATE INDEX audit_entries_refused ON audit_entries (workspace_id, id) WHERE status >= 400;
+CREATE INDEX audit_entries_by_hand ON audit_entries (workspace_id, id) WHERE NOT (method = upper(method) OR method = 'other');
 
 -- copy counts the mails of one kind for one invitation: more than one only by hand.
 ALTER TABLE mails ADD COLUMN copy INTEGER NOT NULL DEFAULT 0;
@@ -139,6 +142,8 @@ DROP INDEX mails_invitation;
 DELETE FROM mails WHERE copy > 0;
 ALTER TABLE mails DROP COLUMN copy;
 CREATE UNIQUE INDEX mails_invitation ON mails (invitation_id, kind) WHERE invitation_id IS NOT NULL;
+DROP INDEX audit_entries_by_hand;
+DROP INDEX audit_entries_refused;
 DROP INDEX audit_entries_provider_request;
 DROP INDEX audit_entries_target;
 ALTER TABLE audit_entries DROP COLUMN user_agent;
