@@ -101,9 +101,11 @@ func full(t *testing.T, w *fixture.World) map[string]string {
 	w.MailBy(sender)
 	w.Schedule()
 	var users []models.User
+	post := w.Caller()
+	post.Actor, post.Method, post.IP, post.UserAgent, post.ProviderRequestID = "token …"+w.Token[len(w.Token)-4:], "POST", "203.0.113.40", "Okta SCIM Client 1.0.0", "ZzR4kQw1-0000-lark"
 	for i, name := range people {
 		given, family, _ := strings.Cut(name, " ")
-		u, err := w.Directory.CreateUser(t.Context(), w.Caller(), w.Resource(fmt.Sprintf(`{"userName":%q,"externalId":"00u%d","name":{"givenName":%q,"familyName":%q},"displayName":%q,"title":"Engineer","emails":[{"value":%q,"primary":true,"type":"work"}],"active":true}`, address(i), i, given, family, name, address(i))))
+		u, err := w.Directory.CreateUser(t.Context(), post, w.Resource(fmt.Sprintf(`{"userName":%q,"externalId":"00u%d","name":{"givenName":%q,"familyName":%q},"displayName":%q,"title":"Engineer","emails":[{"value":%q,"primary":true,"type":"work"}],"active":true}`, address(i), i, given, family, name, address(i))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,11 +146,21 @@ func full(t *testing.T, w *fixture.World) map[string]string {
 	w.SetActive(mirror.ID, false)
 	w.Directory.Refused(t.Context(), w.Caller(), models.ResourceUser, "", 400, "the filter names nickName, which cannot be filtered by: use userName")
 	w.Settled(30 * time.Second)
+	w.Clock.Advance(14 * time.Minute)
 	for name, i := range map[string]int{"person": 0, "invited": 1, "left": 4, "refused": 7} {
 		m, _ := w.Member(address(i))
 		ids[name] = m.ID
 	}
 	ids["group"] = engineering.ID
+	entries, err := w.Store.Audit(t.Context(), w.Workspace.ID, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Changes != nil && e.TargetType == models.ResourceUser {
+			ids["audit"] = e.ID
+		}
+	}
 	testkit.Eventually(t, 20*time.Second, "so many people are a run", func() bool {
 		runs, _, err := w.Store.Runs(t.Context(), w.Workspace.ID, 0, 1)
 		if err != nil {
@@ -193,6 +205,10 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 			seen{"security-empty", "/settings/security", nil},
 			seen{"configure-provider", "/settings/security/directory-sync/new", nil},
 			seen{"members-alone", "/settings/members", nil},
+			seen{"runs-empty", "/runs", nil},
+			seen{"activity-empty", "/activity", nil},
+			seen{"failures-empty", "/activity/failures", nil},
+			seen{"held-empty", "/activity/held", nil},
 			seen{"error-404", "/people/" + outbox.ID(), nil},
 		)
 	})
@@ -212,6 +228,11 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 			seen{"runs", "/runs", nil},
 			seen{"run", "/runs/" + ids["run"], nil},
 			seen{"queues", "/operator/queues", nil},
+			seen{"activity", "/activity", nil},
+			seen{"activity-no-match", "/activity?q=nobody-at-all", nil},
+			seen{"request", "/activity/requests/" + ids["audit"], nil},
+			seen{"failures", "/activity/failures", nil},
+			seen{"held", "/activity/held", nil},
 		)
 	})
 }

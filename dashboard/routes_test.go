@@ -115,7 +115,7 @@ func (v *visitor) fetch(method, path string) answer {
 		}
 		return v.do(method, path, form, nil)
 	}
-	r, err := http.NewRequest(method, v.site.URL+path, nil)
+	r, err := http.NewRequest(method, v.site.URL+path+"?after="+outbox.ID(), nil)
 	if err != nil {
 		v.t.Fatal(err)
 	}
