@@ -15,21 +15,21 @@ type RosterRow struct {
 	SeenAt    *time.Time // nil for never
 }
 
-// Roster lists members of a workspace by role: owners first, then admins, then members; role "" takes owners and admins.
+// Roster lists members of a workspace by role: newest first; role "" takes owners, then admins.
 // It tells how many there are in all.
 func (s *Store) Roster(ctx context.Context, workspaceID string, role models.Role, offset, limit int) (rows []RosterRow, total int, err error) {
-	which, args := "m.role <> 'member'", []any{workspaceID}
+	which, order, args := "m.role <> 'member'", "CASE m.role WHEN 'owner' THEN 0 ELSE 1 END, ", []any{workspaceID}
 	if role != "" {
-		which, args = "m.role = ?", append(args, role)
+		which, order, args = "m.role = ?", "", append(args, role)
 	}
 	if err = s.r(ctx).Raw("SELECT count(*) FROM members m WHERE m.workspace_id = ? AND "+which, args...).Scan(&total).Error; err != nil {
 		return nil, 0, translate(err, "members")
 	}
 	err = s.r(ctx).Raw(`SELECT m.*, coalesce(g.display_name, '') AS role_group, (u.id IS NOT NULL AND u.linked AND u.removed_at IS NULL) AS managed,
 		(SELECT max(seen_at) FROM sessions x WHERE x.member_id = m.id) AS seen_at
-		FROM (SELECT * FROM members m WHERE m.workspace_id = ? AND `+which+` ORDER BY CASE m.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END, m.id DESC LIMIT ? OFFSET ?) m
+		FROM (SELECT * FROM members m WHERE m.workspace_id = ? AND `+which+` ORDER BY `+order+`m.id DESC LIMIT ? OFFSET ?) m
 		LEFT JOIN directory_groups g ON g.id = m.role_group_id LEFT JOIN directory_users u ON u.id = m.directory_user_id
-		ORDER BY CASE m.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END, m.id DESC`, append(args, limit, offset)...).Scan(&rows).Error
+		ORDER BY `+order+`m.id DESC`, append(args, limit, offset)...).Scan(&rows).Error
 	return rows, total, translate(err, "members")
 }
 
