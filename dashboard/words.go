@@ -279,7 +279,7 @@ func outcome(e *models.AuditEntry, changes []models.Change, op *models.Operation
 	case e != nil && op.Kind == models.KindUserDeactivate && e.TookMicros != nil:
 		return "Access ended after " + dur(time.Duration(*e.TookMicros)*time.Microsecond)
 	}
-	if said := changed(changes); said != "" && (e == nil || e.Method != "POST") {
+	if said := changed(changes); said != "" && op.Kind != models.KindUserDeactivate && e.Method != "POST" {
 		return said
 	}
 	if op.FinishedAt != nil {
@@ -343,7 +343,7 @@ func attribute(name string) string { return strings.TrimSuffix(sentence(name+"."
 // jobWords say what a job is, in a list of the jobs of one request.
 func jobWords(op models.Operation) string {
 	words := map[models.Kind][2]string{
-		models.KindUserUpsert: {"Bring the person up to date", "Person brought up to date"}, models.KindUserDeactivate: {"Tidy up after the access that ended", "Tidied up after the access that ended"},
+		models.KindUserUpsert: {"Bring the person up to date", "Person brought up to date"}, models.KindUserDeactivate: {"End access and tidy up", "Access ended and tidied up"},
 		models.KindGroupSync: {"Bring the team up to date", "Team brought up to date"}, models.KindInvitationEmail: {"Mail the invitation", "Invitation mailed"},
 		models.KindNoticeEmail: {"Tell the old address", "Old address told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
 		models.KindMemberMirror: {"Show the member to the provider", "Member shown to the provider"},
