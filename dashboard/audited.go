@@ -27,6 +27,7 @@ type auditedPage struct {
 	Path    string        // that was asked for, within the SCIM base URL
 	Sent    template.HTML // the body, "" for none
 	Changes []models.Change
+	Whole   string // what it changed, where no attribute is told
 	Jobs    []auditedJob
 }
 
@@ -79,6 +80,16 @@ func showRequest(r *request) error {
 			p.By = providers[*e.ConnectionID].Title()
 		}
 		p.Path = scimPath(e)
+	}
+	switch {
+	case e.Status >= 400, e.Detail == "no change":
+		p.Whole = "Nothing."
+	case e.Method == "POST" && p.HTTP:
+		p.Whole = "All that was sent is new."
+	case e.Method == "DELETE":
+		p.Whole = "The whole of it was deleted."
+	default:
+		p.Whole = "No attribute."
 	}
 	if e.Request != nil {
 		p.Sent = pretty(*e.Request)
