@@ -33,6 +33,7 @@ type activityPage struct {
 	Newer, Older      string // paths, "" for nowhere
 	Further           bool   // older rows may fit, that were not looked at
 	Live              string // the stream of news, "" on older pages
+	Part              bool   // the list is asked for alone
 	Empty             bool   // nothing has happened at all
 }
 
@@ -187,6 +188,7 @@ func showActivity(r *request) error {
 		chosen.Set("after", newest)
 		p.Live = pathWith("/activity/live", chosen)
 	}
+	p.Part = r.htmx()
 	p.Empty = len(p.Rows) == 0 && p.Clear == "" && q.Before == "" && q.Tab == ""
 	return r.page("activity", head{title: "Activity", nav: "activity"}, p)
 }
@@ -286,19 +288,24 @@ const mostNews = 1000
 // liveActivity tells how much is newer than what the page shows. It never shows rows: nothing moves under a reader's eyes.
 func liveActivity(r *request) error {
 	after := r.URL.Query().Get("after")
-	if !directory.IsID(after) {
+	if after == "" {
+		after = outbox.ID()
+	} else if !directory.IsID(after) {
 		return errNothing
 	}
-	var p activityPage
-	q, err := r.activityQuery(&p)
-	if err != nil {
+	if _, err := r.activityQuery(&activityPage{}); err != nil {
 		return err
 	}
-	q.Before, q.After = "", after
 	chosen := r.URL.Query()
 	chosen.Del("after")
+	key := "activity " + r.workspace().ID + " " + after + " " + chosen.Encode()
 	path := pathWith("/activity", chosen)
-	return r.stream("activity "+q.WorkspaceID+" "+r.URL.Query().Encode(), 2*time.Second, func(ctx context.Context) ([]event, error) {
+	return r.stream(key, 2*time.Second, func(ctx context.Context) ([]event, error) {
+		q, err := r.viewer(ctx).activityQuery(&activityPage{}) // a search may find somebody new
+		if err != nil {
+			return nil, err
+		}
+		q.Before, q.After = "", after
 		n, err := r.d.Store.ActivityCount(ctx, q, mostNews)
 		if err != nil {
 			return nil, err

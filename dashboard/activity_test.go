@@ -122,7 +122,7 @@ func TestActivityShowsRequestsWithTheirJobsAndWhatFollowed(t *testing.T) {
 			r.Header.Set("HX-Request", "true")
 			r.Header.Set("HX-Target", "list")
 		})
-		if !strings.HasPrefix(part.body, `<div id="list"`) || part.has("<html") {
+		if !strings.HasPrefix(part.body, `<div id="list"`) || part.has("<html") || !part.has(`hx-swap-oob="true"`) || !part.has(`href="/activity?q=ada&amp;tab=mails"`) {
 			t.Errorf("the list alone: %s", part.body)
 		}
 	})

@@ -22,10 +22,12 @@ type auditedPage struct {
 	By      string // the provider, or who did it
 	HTTP    bool
 	Took    string
+	Note    string // the answer's sentence, or what else was written down
 	Verdict auditedVerdict
 	Path    string        // that was asked for, within the SCIM base URL
 	Sent    template.HTML // the body, "" for none
 	Changes []models.Change
+	Whole   string // what it changed, where no attribute is told
 	Jobs    []auditedJob
 }
 
@@ -67,7 +69,7 @@ func showRequest(r *request) error {
 	}
 	p := auditedPage{
 		Title: rows[0].Phrase.with(rows[0].Who.Name), Who: rows[0].Who, At: rows[0].At, Entry: e, HTTP: byHTTP(e), Took: took(&e), By: e.Actor, Changes: changesOf(e),
-		Verdict: verdictOf(e, row.Operation, rows[0].Outcome),
+		Note: sentence(strings.TrimPrefix(e.Detail, "held: ")), Verdict: verdictOf(e, row.Operation, rows[0].Outcome),
 	}
 	if p.HTTP {
 		providers, err := r.d.Store.Providers(r.ctx, r.workspace().ID)
@@ -78,6 +80,16 @@ func showRequest(r *request) error {
 			p.By = providers[*e.ConnectionID].Title()
 		}
 		p.Path = scimPath(e)
+	}
+	switch {
+	case e.Status >= 400, e.Detail == "no change":
+		p.Whole = "Nothing."
+	case e.Method == "POST" && p.HTTP:
+		p.Whole = "All that was sent is new."
+	case e.Method == "DELETE":
+		p.Whole = "The whole of it was deleted."
+	default:
+		p.Whole = "No attribute."
 	}
 	if e.Request != nil {
 		p.Sent = pretty(*e.Request)

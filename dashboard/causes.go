@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"outpost/models"
 	"outpost/store"
@@ -80,7 +78,7 @@ func causeOf(kind models.Kind, sentenceOfIt string) cause {
 	}
 	text := anyID.ReplaceAllString(sentenceOfIt, "…")
 	sum := sha256.Sum256([]byte(string(kind) + text))
-	return cause{Key: "other-" + hex.EncodeToString(sum[:4]), Heading: sentence(strings.TrimRight(text, ".")), Todo: "Put right what it names, then retry."}
+	return cause{Key: "other-" + hex.EncodeToString(sum[:4]), Heading: capital(strings.TrimRight(text, ".")), Todo: "Put right what it names, then retry."}
 }
 
 var anyID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
@@ -105,9 +103,7 @@ func byCause(found []store.FailureRow, provider string) []causeRow {
 		c := causeOf(f.Kind, f.Error)
 		i, known := at[c.Key]
 		if !known {
-			c.Todo = strings.ReplaceAll(c.Todo, "{provider}", provider)
-			r, n := utf8.DecodeRuneInString(c.Todo)
-			c.Todo = string(unicode.ToUpper(r)) + c.Todo[n:]
+			c.Todo = capital(strings.ReplaceAll(c.Todo, "{provider}", provider))
 			i = len(all)
 			at[c.Key] = i
 			all = append(all, causeRow{cause: c})

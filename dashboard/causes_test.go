@@ -51,7 +51,7 @@ func TestFailuresNobodyForesawAreGroupedByTheirWords(t *testing.T) {
 		{ID: "2", Kind: models.KindUserUpsert, Error: `the e-mail address a@acme.test already belongs to the member "Ben"`},
 		{ID: "3", Kind: models.KindGroupSync, Error: "the moon 0199c3f0-0000-7000-8000-000000000002 is full"},
 	}, "Okta")
-	if len(got) != 2 || got[0].Count != 2 || got[0].Heading != "The moon … is full." || got[1].Key != "taken" {
+	if len(got) != 2 || got[0].Count != 2 || got[0].Heading != "The moon … is full" || got[1].Key != "taken" {
 		t.Fatalf("%+v", got)
 	}
 	if !strings.HasPrefix(got[1].Todo, "Okta wants to give") || strings.Contains(got[1].Todo, "{") {

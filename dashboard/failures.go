@@ -23,7 +23,7 @@ type failuresPage struct {
 	Causes []causeRow
 	Only   *causeRow // the one cause that is asked for, nil for all
 	Pager  pager
-	By     string // the provider that sent it, "the directory" where several could have
+	By     string // who sent it, at the beginning of a sentence
 }
 
 // causeRow is one cause with those it befell.
@@ -75,9 +75,11 @@ func showFailures(r *request) error {
 		return err
 	}
 	p := failuresPage{}
-	if p.By, err = r.providerName(); err != nil {
+	by, err := r.providerName()
+	if err != nil {
 		return err
 	}
+	p.By = capital(by)
 	if p.All, err = r.d.Store.FailedCount(r.ctx, r.workspace().ID); err != nil {
 		return err
 	}
@@ -135,7 +137,7 @@ func (r *request) failures() ([]causeRow, error) {
 func (r *request) providerName() (string, error) {
 	all, err := r.d.Store.Connections(r.ctx, r.workspace().ID)
 	if err != nil || len(all) != 1 {
-		return "the directory", err
+		return "your identity provider", err
 	}
 	return all[0].Provider.Title(), nil
 }

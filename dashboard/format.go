@@ -278,15 +278,22 @@ func words(all []string) string {
 
 // sentence is an error's text with a capital letter and a full stop.
 func sentence(s string) string {
-	if s == "" {
+	if s = capital(s); s == "" {
 		return ""
 	}
-	r, n := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(r)) + s[n:]
 	if !strings.ContainsAny(s[len(s)-1:], ".!?)") {
 		s += "."
 	}
 	return s
+}
+
+// capital is a text with a capital letter.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // mark is a badge: its class and its word.

@@ -208,12 +208,17 @@ func (r *request) heldGroups() ([]heldGroup, error) {
 			for _, text := range []*string{&reason.Text, &reason.Approve.Means, &reason.Discard.Means} {
 				*text = strings.ReplaceAll(*text, "{provider}", by)
 			}
-			groups = append(groups, heldGroup{heldReason: reason, By: by, Oldest: dur(r.now.Sub(row.CreatedAt).Truncate(time.Second))})
+			groups = append(groups, heldGroup{heldReason: reason, By: by, Oldest: r.waited(row.CreatedAt)})
 		}
 		groups[i].Count++
 		groups[i].found = append(groups[i].found, row)
 	}
 	return groups, nil
+}
+
+// waited is how long something has waited since then, in whole seconds.
+func (r *request) waited(since time.Time) string {
+	return dur(max(r.now.Sub(since).Truncate(time.Second), time.Second))
 }
 
 func (r *request) heldLine(row store.HeldRow) heldLine {
@@ -223,7 +228,7 @@ func (r *request) heldLine(row store.HeldRow) heldLine {
 	}
 	line := heldLine{
 		ID: row.ID, Who: personOf(store.Named{ID: row.UserID, Name: name, Email: row.Email, MemberID: row.MemberID}), Role: row.Role, Address: row.MemberEmail,
-		Waits: dur(r.now.Sub(row.CreatedAt).Truncate(time.Second)),
+		Waits: r.waited(row.CreatedAt),
 	}
 	by := row.Provider.Title()
 	switch {

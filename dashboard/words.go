@@ -260,7 +260,8 @@ func outcome(e *models.AuditEntry, changes []models.Change, op *models.Operation
 	case models.OperationRunning:
 		return "Under way"
 	case models.OperationHeld:
-		return "Waits for an owner: " + strings.ToLower(reasonOf(op.Error).Heading[:1]) + reasonOf(op.Error).Heading[1:]
+		heading := reasonOf(op.Error).Heading
+		return "Waits for an owner: " + strings.ToLower(heading[:1]) + heading[1:]
 	case models.OperationFailed:
 		return serverSaid(op.Error)
 	case models.OperationSuperseded:
@@ -279,7 +280,7 @@ func outcome(e *models.AuditEntry, changes []models.Change, op *models.Operation
 	case e != nil && op.Kind == models.KindUserDeactivate && e.TookMicros != nil:
 		return "Access ended after " + dur(time.Duration(*e.TookMicros)*time.Microsecond)
 	}
-	if said := changed(changes); said != "" && (e == nil || e.Method != "POST") {
+	if said := changed(changes); said != "" && op.Kind != models.KindUserDeactivate && e.Method != "POST" {
 		return said
 	}
 	if op.FinishedAt != nil {
@@ -318,11 +319,11 @@ func changed(changes []models.Change) string {
 			}
 			said := strings.Join(parts, ", ")
 			if c.Attribute != "members" {
-				said = attribute(c.Attribute) + ": " + said
+				said = capital(c.Attribute) + ": " + said
 			}
 			return said
 		}
-		return attribute(c.Attribute) + " changed"
+		return capital(c.Attribute) + " changed"
 	}
 	switch {
 	case len(changes) == 0:
@@ -332,18 +333,15 @@ func changed(changes []models.Change) string {
 		for i, c := range changes {
 			names[i] = c.Attribute
 		}
-		return attribute(words(names)) + " changed"
+		return capital(words(names)) + " changed"
 	}
 	return plural(len(changes), "attribute", "attributes") + " changed"
 }
 
-// attribute is a name at the beginning of a line.
-func attribute(name string) string { return strings.TrimSuffix(sentence(name+"."), ".") }
-
 // jobWords say what a job is, in a list of the jobs of one request.
 func jobWords(op models.Operation) string {
 	words := map[models.Kind][2]string{
-		models.KindUserUpsert: {"Bring the person up to date", "Person brought up to date"}, models.KindUserDeactivate: {"Tidy up after the access that ended", "Tidied up after the access that ended"},
+		models.KindUserUpsert: {"Bring the person up to date", "Person brought up to date"}, models.KindUserDeactivate: {"End access and tidy up", "Access ended and tidied up"},
 		models.KindGroupSync: {"Bring the team up to date", "Team brought up to date"}, models.KindInvitationEmail: {"Mail the invitation", "Invitation mailed"},
 		models.KindNoticeEmail: {"Tell the old address", "Old address told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
 		models.KindMemberMirror: {"Show the member to the provider", "Member shown to the provider"},

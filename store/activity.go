@@ -37,6 +37,7 @@ type ActivityQuery struct {
 	After       string         // an id: what is newer alone
 	Found       *ActivityFound // what a search found, nil where nothing is searched for
 	Limit       int
+	Look        int // how many operations at most are looked at where no index knows those that fit; 0 for 100,000
 }
 
 // ActivityRow is one thing that happened: an audit entry with the operation it caused, or an operation, with its cause
@@ -61,13 +62,13 @@ type ActivityPage struct {
 	Further bool
 }
 
-// look is how many operations one page looks at where no index knows those that fit.
-const look = 100_000
-
 // Activity lists what happened.
 func (s *Store) Activity(ctx context.Context, q ActivityQuery) (p ActivityPage, err error) {
 	var entries []models.AuditEntry
 	var ops []models.Operation
+	if q.Look == 0 {
+		q.Look = 100_000
+	}
 	rest := q
 	if where, args, ok := s.entriesWhere(q); ok {
 		if err := s.r(ctx).Raw("SELECT "+listedEntry+" FROM audit_entries a WHERE "+where+" ORDER BY a.id DESC LIMIT ?", append(args, q.Limit+1)...).Scan(&entries).Error; err != nil {
@@ -82,14 +83,14 @@ func (s *Store) Activity(ctx context.Context, q ActivityQuery) (p ActivityPage, 
 		from := "operations o"
 		if blind {
 			span, spanArgs := s.span("o", rest)
-			from, args = "(SELECT * FROM operations o WHERE "+span+" ORDER BY o.id DESC LIMIT ?) o", append(append(spanArgs, look), args...)
+			from, args = "(SELECT * FROM operations o WHERE "+span+" ORDER BY o.id DESC LIMIT ?) o", append(append(spanArgs, q.Look), args...)
 		}
 		if err := s.r(ctx).Raw("SELECT o.* FROM "+from+" WHERE "+where+" ORDER BY o.id DESC LIMIT ?", append(args, q.Limit+1)...).Scan(&ops).Error; err != nil {
 			return p, translate(err, "operations")
 		}
 		if blind && len(ops) <= q.Limit {
 			span, spanArgs := s.span("o", rest)
-			if err := s.r(ctx).Raw("SELECT o.id FROM operations o WHERE "+span+" ORDER BY o.id DESC LIMIT 1 OFFSET ?", append(spanArgs, look-1)...).Scan(&p.Next).Error; err != nil {
+			if err := s.r(ctx).Raw("SELECT o.id FROM operations o WHERE "+span+" ORDER BY o.id DESC LIMIT 1 OFFSET ?", append(spanArgs, q.Look-1)...).Scan(&p.Next).Error; err != nil {
 				return p, translate(err, "operations")
 			}
 			p.Further = p.Next != ""
