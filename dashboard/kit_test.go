@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"outpost/dashboard"
 	"outpost/internal/testkit"
@@ -166,3 +167,6 @@ func (s *site) as(t testing.TB, v *visitor, m models.Member) answer {
 	}
 	return v.post("/signin/"+token, nil)
 }
+
+// patience is how long work in the background may take.
+const patience = 30 * time.Second
