@@ -139,6 +139,9 @@ const (
 	lookAgain = 5 * time.Second // how often a live view asks whether its viewer may still see it
 )
 
+// goodbye tells a page that its viewer may not see it any more.
+const goodbye = "event: bye\ndata:\n\n"
+
 // stream answers with server-sent events: the whole state first, then each part that changes, until the visitor leaves,
 // loses access, or the process stops. key names what is looked at; viewers of one zone and kind share it.
 func (r *request) stream(key string, every time.Duration, state func(context.Context) ([]event, error)) error {
@@ -195,7 +198,7 @@ func (r *request) stream(key string, every time.Duration, state func(context.Con
 		case <-look.C:
 			still, err := r.d.Gate.Still(r.ctx, cookie)
 			if err == nil && !still {
-				_ = write([]byte("event: bye\ndata:\n\n")) // the view ends either way
+				_ = write([]byte(goodbye)) // the view ends either way
 				return nil
 			}
 		}

@@ -251,6 +251,11 @@ func (r *request) signInFirst() {
 		r.w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	if r.Header.Get("Accept") == "text/event-stream" { // a live view that comes back: its page asks to sign in
+		r.w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = r.w.Write([]byte(goodbye)) // an error means that the visitor has left
+		return
+	}
 	http.Redirect(r.w, r.Request, to, http.StatusSeeOther)
 }
 
