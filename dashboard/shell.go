@@ -203,6 +203,11 @@ func (r *request) fail(err error) {
 	switch {
 	case r.ctx.Err() != nil:
 		return // nobody is there to read it
+	case r.Header.Get("Accept") == "text/event-stream" && (models.Is(err, models.Unknown) || models.Is(err, models.Denied) || models.Is(err, models.NotFound)):
+		// A live view that comes back and may not: its page, loaded anew, says why.
+		r.w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = r.w.Write([]byte(goodbye)) // an error means that the visitor has left
+		return
 	case errors.As(err, &prove):
 		_ = r.solo(http.StatusForbidden, "prove", "Is it still you?", prove.back) // whatever went wrong there, nothing was done here
 		return
@@ -249,11 +254,6 @@ func (r *request) signInFirst() {
 	if r.htmx() {
 		r.w.Header().Set("HX-Redirect", to)
 		r.w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	if r.Header.Get("Accept") == "text/event-stream" { // a live view that comes back: its page asks to sign in
-		r.w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = r.w.Write([]byte(goodbye)) // an error means that the visitor has left
 		return
 	}
 	http.Redirect(r.w, r.Request, to, http.StatusSeeOther)
