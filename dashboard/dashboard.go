@@ -47,9 +47,10 @@ type Config struct {
 	Done <-chan struct{}
 }
 
-// Dashboard serves the pages.
+// Dashboard serves every page that is not SCIM or health.
 type Dashboard struct {
 	Config
+	handler   http.Handler
 	pages     map[string]*template.Template
 	secure    bool // PublicURL is https
 	proxies   []netip.Prefix
@@ -58,8 +59,8 @@ type Dashboard struct {
 	static    map[string]asset
 }
 
-// New makes the handler of every page that is not SCIM or health.
-func New(c Config) (http.Handler, error) {
+// New makes a Dashboard.
+func New(c Config) (*Dashboard, error) {
 	public, err := url.Parse(c.PublicURL)
 	if err != nil || public.Host == "" {
 		return nil, fmt.Errorf("the public URL %q is not one", c.PublicURL)
@@ -88,8 +89,12 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	protection.SetDenyHandler(d.handle(route{rule: open, do: refuseCrossOrigin}))
-	return protection.Handler(d.mux()), nil
+	d.handler = protection.Handler(d.mux())
+	return d, nil
 }
+
+// ServeHTTP implements http.Handler.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) }
 
 // mux routes every request.
 func (d *Dashboard) mux() *http.ServeMux {

@@ -16,3 +16,10 @@ func Routes(c Config) []Route {
 	}
 	return all
 }
+
+// Topics is how many things are being read for the viewers of live pages.
+func Topics(d *Dashboard) int {
+	d.live.mu.Lock()
+	defer d.live.mu.Unlock()
+	return len(d.live.open)
+}

@@ -27,7 +27,8 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 // site is a dashboard that is served, with the world behind it.
 type site struct {
 	*fixture.World
-	URL string
+	URL     string
+	handler *dashboard.Dashboard
 }
 
 // serve serves the dashboard of a world; change sets what differs from the usual.
@@ -54,7 +55,7 @@ func serve(t testing.TB, w *fixture.World, change func(*dashboard.Config)) *site
 		close(done)
 		server.Close()
 	})
-	return &site{World: w, URL: server.URL}
+	return &site{World: w, URL: server.URL, handler: h}
 }
 
 // visitor is one browser without script.
