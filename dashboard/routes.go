@@ -86,6 +86,8 @@ func (d *Dashboard) routes() []route {
 		{"POST /settings/security/directory-sync/{id}/roles", owner, mapRole},
 		{"POST /settings/security/directory-sync/{id}/invitations", owner, setInvitations},
 		{"POST /settings/security/directory-sync/{id}/invitations/send", owner, sendWaiting},
+		{"GET /people", admin, showPeople},
+		{"GET /people.csv", admin, exportPeople},
 		{"GET /runs", admin, showRuns},
 		{"GET /runs/{id}", admin, showRun},
 		{"GET /runs/{id}/live", admin, liveRun},
