@@ -273,11 +273,3 @@ func stamp(t *time.Time) string {
 	}
 	return t.UTC().Format(time.RFC3339)
 }
-
-// cell is a text that no spreadsheet takes for a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}

@@ -176,16 +176,13 @@ func (s *Store) peopleByExternalID(ctx context.Context, q PeopleQuery) ([]string
 	const of = "SELECT id FROM directory_users WHERE connection_id IN (SELECT id FROM connections WHERE workspace_id = ?) AND removed_at IS NULL AND external_id "
 	err := s.r(ctx).Raw(of+"= ?", q.WorkspaceID, q.Text).Scan(&ids).Error
 	if err == nil && len(ids) == 0 {
-		err = s.r(ctx).Raw(of+`LIKE ? ESCAPE '\' LIMIT ?`, q.WorkspaceID, likeLiteral.Replace(q.Text)+"%", fewIDs).Scan(&ids).Error
+		err = s.r(ctx).Raw(of+`LIKE ? ESCAPE '\' LIMIT ?`, q.WorkspaceID, likeEscape.Replace(q.Text)+"%", fewIDs).Scan(&ids).Error
 	}
 	return ids, translate(err, "people")
 }
 
-// likeLiteral makes a text that LIKE takes as it is, with a backslash for ESCAPE.
-var likeLiteral = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
-
 // containing is the pattern for texts that have part in them.
-func containing(part string) string { return "%" + likeLiteral.Replace(part) + "%" }
+func containing(part string) string { return "%" + likeEscape.Replace(part) + "%" }
 
 func ascii(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r > 0x7f })
