@@ -94,6 +94,8 @@ func (d *Dashboard) routes() []route {
 		{"POST /people/{id}/deactivate", admin, deactivatePerson},
 		{"POST /people/{id}/restore", admin, restorePerson},
 		{"POST /people/{id}/sign-out", admin, signOutPerson},
+		{"GET /groups", admin, showGroups},
+		{"GET /groups/{id}", admin, showGroup},
 		{"GET /runs", admin, showRuns},
 		{"GET /runs/{id}", admin, showRun},
 		{"GET /runs/{id}/live", admin, liveRun},
