@@ -11,6 +11,7 @@ const pageSize = 50
 // pager leads through the pages of a list. An empty Prev or Next leads nowhere.
 type pager struct {
 	From, To, Total int
+	Over            bool   // there are more than Total, which was counted so far
 	Noun            string // "people"
 	Prev, Next      string
 }

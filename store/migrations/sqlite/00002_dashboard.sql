@@ -32,7 +32,7 @@ CREATE INDEX role_mappings_connection ON role_mappings (connection_id);
 
 ALTER TABLE operations ADD COLUMN approved_by TEXT NOT NULL DEFAULT '';
 DROP INDEX operations_resource;
-CREATE INDEX operations_resource ON operations (resource_id);
+CREATE INDEX operations_resource ON operations (resource_id, version);
 -- attempts changes with a failure alone, so that a claim and a settlement do not touch this index.
 DROP INDEX operations_noted;
 CREATE INDEX operations_failed ON operations (workspace_id, id) WHERE error <> '' AND attempts > 0;
