@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	gosmtp "github.com/emersion/go-smtp"
 
@@ -41,7 +43,7 @@ func story(t *testing.T, s shell) {
 	d := s.start("dev", "--listen", "127.0.0.1:0")
 	d.banner()
 	acme := s.json("workspace", "create", "--name", "Acme", "--owner", "ines@acme.test", "--plan", "enterprise")
-	b := testkit.Browser(t).Within(patient)
+	b := testkit.Browser(t).Within(30 * time.Second)
 
 	// From the printed link to the two values.
 	b.Open(acme["sign_in_url"].(string))
@@ -110,5 +112,169 @@ func story(t *testing.T, s shell) {
 		t.Fatalf("simulate: %s", out)
 	}
 	s.synced("acme")
-	b.WaitText("#progress", "500")
+
+	// A mail is refused; the mailbox is made, and the failure retried.
+	mara := assign(t, url, token, "mara@acme.test", "mara@acme.test")
+	testkit.Eventually(t, patient, "the mail is refused", func() bool {
+		b.Open(base + "/activity/failures")
+		return b.Has(".cause")
+	})
+	b.WaitText(".cause", "The mail server refused the address")
+	b.WaitText(".cause", "no such mailbox here")
+	refuse.Store(false)
+	b.Click(".cause button")
+	b.WaitText("#toasts", "tried again")
+	s.synced("acme")
+	b.Open(base + "/activity/failures")
+	b.WaitText("h2", "Nothing has failed")
+	if n := len(sink.Messages()); n != 501 {
+		t.Errorf("%d mails for 501 people", n)
+	}
+
+	// Okta removes the only owner: it is held, and discarded.
+	ines := assign(t, url, token, "ines@acme.test", "ines@acme.test")
+	s.synced("acme")
+	patchUser(t, url, token, ines, `{"active":false}`)
+	b.Open(base + "/people")
+	b.WaitText(".banner-held", "1 change waits for a decision")
+	b.Click(".banner-held a")
+	b.WaitText("h2", "The last owner: 1 removal")
+	b.Click("button[value=approve]")
+	b.WaitText("[role=alert]", "make somebody else an owner first")
+	b.Click("button[value=discard]")
+	b.WaitText("#toasts", "kept")
+	b.WaitText("h2", "Nothing waits for you")
+	s.synced("acme")
+
+	// Somebody who joined by hand is found by another address: it is held, and approved.
+	b.Open(base + "/settings/members")
+	b.Fill("#i-mail", "wren@acme.test")
+	b.Fill("#i-name", "Wren Castell")
+	b.Click("main form button[type=submit]")
+	b.WaitText("h1", "Wren Castell")
+	testkit.Eventually(t, patient, "Okta finds who was invited by hand", func() bool {
+		_, body := get(t, url+"/Users?filter=userName%20eq%20%22wren@acme.test%22", "Authorization", "Bearer "+token)
+		return strings.Contains(body, `"totalResults":1`)
+	})
+	assign(t, url, token, "wren@acme.test", "wren.castell@acme.test")
+	b.Open(base + "/activity/held")
+	b.WaitText("h2", "A first contact with another address")
+	b.Click("button[value=approve]")
+	b.WaitText("#toasts", "new address")
+	s.synced("acme")
+
+	// The token is rotated, and no request fails meanwhile.
+	stop, asked := make(chan struct{}), make(chan [2]int, 1)
+	var current atomic.Pointer[string]
+	current.Store(&token)
+	go func() {
+		n := [2]int{}
+		for {
+			select {
+			case <-stop:
+				asked <- n
+				return
+			default:
+				r, err := http.NewRequest("GET", url+"/Users?startIndex=1&count=1", nil)
+				if err == nil {
+					r.Header.Set("Authorization", "Bearer "+*current.Load())
+					var got *http.Response
+					if got, err = http.DefaultClient.Do(r); err == nil {
+						got.Body.Close()
+						if got.StatusCode != http.StatusOK {
+							n[1]++
+						}
+					}
+				}
+				if err != nil {
+					n[1]++
+				}
+				n[0]++
+			}
+		}
+	}()
+	b.Open(base + "/settings/security/directory-sync/" + url[len(url)-36:])
+	b.Click("#tokens .card-head button")
+	b.Wait("#token")
+	var fresh string
+	b.Eval("document.getElementById('token').value", &fresh)
+	if fresh == token || !strings.HasPrefix(fresh, "outp_scim_") {
+		t.Fatalf("the new token is %q", fresh)
+	}
+	b.WaitText("#tokens", "still uses the old token")
+	current.Store(&fresh)
+	testkit.Eventually(t, patient, "the page sees the new token used", func() bool {
+		b.Open(base + "/settings/security/directory-sync/" + url[len(url)-36:])
+		return strings.Contains(b.Text("#tokens"), "You can end the old one safely")
+	})
+	if strings.Contains(b.Text("main"), fresh) {
+		t.Error("the token shows a second time")
+	}
+	b.Click("#tokens tbody tr:nth-child(2) button")
+	b.WaitText("#toasts", "The token has ended")
+	if status := ask(url+"/Users?startIndex=1&count=2", token); status != http.StatusUnauthorized {
+		t.Errorf("the ended token: %d", status)
+	}
+	close(stop)
+	if n := <-asked; n[0] < 20 || n[1] > 0 {
+		t.Errorf("%d of %d requests failed while the token was rotated", n[1], n[0])
+	}
+
+	// Mara leaves, and her page tells the story.
+	patchUser(t, url, fresh, mara, `{"title":"Staff engineer"}`)
+	s.synced("acme")
+	patchUser(t, url, fresh, mara, `{"active":false}`)
+	s.synced("acme")
+	b.Open(base + "/people?q=mara%40")
+	b.Click("tbody .main a")
+	b.WaitText("h1", "mara Keller")
+	page := b.URL()
+	testkit.Eventually(t, patient, "the time it took is written down", func() bool {
+		b.Open(page)
+		return strings.Contains(b.Text("main"), "after Okta asked")
+	})
+	for _, part := range []string{"Deactivated", "after Okta asked", "Okta created", "title", "Staff engineer", "user.deactivate", "invitation.email"} {
+		b.WaitText("main", part)
+	}
+	b.Accessible()
+}
+
+// scim sends a request as Okta does and returns the id of the resource in the answer.
+func scimRequest(t *testing.T, method, url, token, body string) (status int, id string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/scim+json")
+	r.Header.Set("User-Agent", "Okta SCIM Client 1.0.0")
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	var resource struct{ ID string }
+	if err := json.NewDecoder(got.Body).Decode(&resource); err != nil && got.StatusCode < 300 && method != http.MethodDelete {
+		t.Fatalf("%s %s: %d %v", method, url, got.StatusCode, err)
+	}
+	return got.StatusCode, resource.ID
+}
+
+// assign makes a person as Okta does.
+func assign(t *testing.T, url, token, userName, email string) (id string) {
+	t.Helper()
+	name, _, _ := strings.Cut(email, "@")
+	status, id := scimRequest(t, "POST", url+"/Users", token, fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":%q,"name":{"givenName":%q,"familyName":"Keller"},"displayName":"%s Keller","externalId":"00u-%s","emails":[{"primary":true,"value":%q,"type":"work"}],"active":true}`, userName, name, name, name, email))
+	if status != http.StatusCreated {
+		t.Fatalf("create %s: %d", userName, status)
+	}
+	return id
+}
+
+func patchUser(t *testing.T, url, token, id, value string) {
+	t.Helper()
+	if status, _ := scimRequest(t, "PATCH", url+"/Users/"+id, token, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":`+value+`}]}`); status != http.StatusOK {
+		t.Fatalf("patch %s: %d", value, status)
+	}
 }
