@@ -219,7 +219,6 @@ func (r *request) groupVerdict(p *groupPage, open []models.Operation, last *mode
 		v.More = plural(missing, "person is", "people are") + " not in the team: they have no access, or are no members yet. "
 	}
 	if g.Waiting > 0 {
-		v.Class = "warn"
 		v.More += plural(g.Waiting, "value", "values") + " that " + by + " sent " + map[bool]string{true: "is", false: "are"}[g.Waiting == 1] + " nobody yet. They join when " + by + " sends the person. "
 	}
 	if last != nil && last.FinishedAt != nil {

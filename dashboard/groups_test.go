@@ -13,7 +13,6 @@ import (
 	"outpost/models"
 	"outpost/outbox"
 	"outpost/scim"
-	"outpost/worker"
 	"outpost/workspace"
 )
 
@@ -28,7 +27,7 @@ func TestGroupsAreComparedWithTheirTeams(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stop := w.Serve(w.Worker(func(c *worker.Config) { c.Sender = box }), fixture.Everything())
+		stop := w.MailBy(box)
 		ada, grace, leaver := w.User("ada"), w.User("grace"), w.User("leaver")
 		w.SetActive(leaver.ID, false)
 		post := w.Caller()

@@ -78,8 +78,8 @@ func standing(status models.MemberStatus, mail store.PeopleState) template.HTML 
 // How much lists of people show and count.
 const (
 	fewTeams    = 3
-	fewGroups   = 30     // in a menu
-	countPeople = 10_000 // how far people who meet a condition are counted
+	fewGroups   = 30   // in a menu
+	countPeople = 1000 // how far people who meet a condition are counted
 )
 
 // peopleQuery is what the query of the request asks for, with the facets to choose by.

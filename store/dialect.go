@@ -39,6 +39,8 @@ type dialect struct {
 	forUpdate, skipLocked string
 	// oneStatement says that several INSERTs may share a statement (data-modifying WITH).
 	oneStatement bool
+	// byBytes ends a text that is to be looked at byte by byte.
+	byBytes string
 	// lock takes a lock held to the end of the transaction.
 	lock string
 	// tryLock asks for the exclusive lock without waiting; tryBoth waits for one and asks for a share of another.
@@ -69,6 +71,7 @@ var postgresDialect = dialect{
 	forUpdate:    " FOR NO KEY UPDATE", // what foreign keys ask for goes beside it
 	skipLocked:   " FOR NO KEY UPDATE SKIP LOCKED",
 	oneStatement: true,
+	byBytes:      ` COLLATE "C"`,
 	lock:         "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",
 	tryLock:      "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))",
 	tryBoth:      "SELECT pg_try_advisory_xact_lock_shared(hashtextextended(?, 0)) FROM (SELECT pg_advisory_xact_lock(hashtextextended(?, 0)) OFFSET 0) AS held",

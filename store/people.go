@@ -19,7 +19,7 @@ const (
 // PeopleQuery asks for members of a workspace. What is empty narrows nothing.
 type PeopleQuery struct {
 	WorkspaceID string
-	Text        string // part of a name or an address, or the beginning of the provider's id
+	Text        string // part of a name or an address, or the provider's id
 	Folded      string // Text, folded as addresses are
 	State       PeopleState
 	Role        models.Role
@@ -88,8 +88,12 @@ func (s *Store) People(ctx context.Context, q PeopleQuery, offset, limit, mostTe
 		return nil, err
 	}
 	var rows []PersonRow
+	met := "SELECT id FROM members m WHERE " + where
+	if q.Text != "" { // most are looked at and few meet it: one pass over all of them, and not one by one in the order of the list
+		met = "WITH met AS MATERIALIZED (" + met + ") SELECT id FROM met m"
+	}
 	err = s.r(ctx).Raw(`SELECT m.*, coalesce(c.provider, '') AS provider, coalesce(u.user_name, '') AS user_name, u.external_id
-		FROM (SELECT * FROM members m WHERE `+where+` ORDER BY m.id DESC LIMIT ? OFFSET ?) m
+		FROM (`+met+` ORDER BY m.id DESC LIMIT ? OFFSET ?) page JOIN members m ON m.id = page.id
 		LEFT JOIN directory_users u ON u.id = m.directory_user_id LEFT JOIN connections c ON c.id = u.connection_id ORDER BY m.id DESC`,
 		append(args, limit, offset)...).Scan(&rows).Error
 	if err != nil {
@@ -155,29 +159,22 @@ func (s *Store) peopleWhere(ctx context.Context, q PeopleQuery) (where string, a
 		and("m.directory_user_id "+s.dialect.in, s.dialect.list(users))
 		return where, args, nil
 	}
-	either, like := `lower(m.name) LIKE ? ESCAPE '\' OR m.email_key LIKE ? ESCAPE '\'`, []any{containing(q.Folded), containing(q.Folded)}
-	if !ascii(q.Text) { // whose small letters some databases do not know
-		either, like = either+` OR m.name LIKE ? ESCAPE '\'`, append(like, containing(q.Text))
+	by := s.dialect.byBytes // a scan of many names: without the rules of a language it takes a third of the time
+	either, like := "lower(m.name"+by+`) LIKE ? ESCAPE '\' OR m.email_key`+by+` LIKE ? ESCAPE '\'`, []any{containing(q.Folded), containing(q.Folded)}
+	if !ascii(q.Text) { // whose small letters need those rules, and some databases do not know them
+		either, like = either+` OR lower(m.name) LIKE ? ESCAPE '\' OR m.name LIKE ? ESCAPE '\'`, append(like, containing(q.Folded), containing(q.Text))
 	}
 	and("("+either+")", like...)
 	return where, args, nil
 }
 
-// fewIDs bounds the people that the beginning of a provider's id finds.
-const fewIDs = 500
-
-// peopleByExternalID finds the people whose id with the provider is the text, or begins with it. Only what could be such
-// an id is looked for.
+// peopleByExternalID finds the people whose id with the provider is the text. Only what could be such an id is looked for.
 func (s *Store) peopleByExternalID(ctx context.Context, q PeopleQuery) ([]string, error) {
 	if len(q.Text) < 4 || strings.ContainsAny(q.Text, " @") || !strings.ContainsAny(q.Text, "0123456789") {
 		return nil, nil
 	}
 	var ids []string
-	const of = "SELECT id FROM directory_users WHERE connection_id IN (SELECT id FROM connections WHERE workspace_id = ?) AND removed_at IS NULL AND external_id "
-	err := s.r(ctx).Raw(of+"= ?", q.WorkspaceID, q.Text).Scan(&ids).Error
-	if err == nil && len(ids) == 0 {
-		err = s.r(ctx).Raw(of+`LIKE ? ESCAPE '\' LIMIT ?`, q.WorkspaceID, likeEscape.Replace(q.Text)+"%", fewIDs).Scan(&ids).Error
-	}
+	err := s.r(ctx).Raw("SELECT id FROM directory_users WHERE connection_id IN (SELECT id FROM connections WHERE workspace_id = ?) AND removed_at IS NULL AND external_id = ?", q.WorkspaceID, q.Text).Scan(&ids).Error
 	return ids, translate(err, "people")
 }
 
