@@ -2,6 +2,8 @@ package dashboard_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -156,4 +158,33 @@ func TestAsynqmonRunsUnderItsOwnPolicy(t *testing.T) {
 		p.WaitText("#root", "Tasks Processed")
 		p.WaitText("#root", "provision")
 	})
+}
+
+// TestALiveViewOutlivesTheTimeoutsOfTheServer looks at one for longer than a request may be read or written.
+func TestALiveViewOutlivesTheTimeoutsOfTheServer(t *testing.T) {
+	t.Parallel()
+	w := fixture.New(t, fixture.SQLite(t), nil)
+	s := serve(t, w, nil)
+	v := s.signIn(t, s.owner(t))
+	server := httptest.NewUnstartedServer(s.handler)
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 500*time.Millisecond, 500*time.Millisecond
+	server.Start()
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/settings/security/directory-sync/"+w.Connection.ID+"/live", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range v.http.Jar.Cookies(mustParse(t, s.URL)) {
+		r.AddCookie(c)
+	}
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	if _, err := io.Copy(io.Discard, got.Body); !errors.Is(err, context.DeadlineExceeded) || got.StatusCode != http.StatusOK {
+		t.Errorf("%d: the view ended by itself: %v", got.StatusCode, err)
+	}
 }

@@ -44,6 +44,9 @@ func (d *Dashboard) handle(rt route) http.Handler {
 				r.fail(errors.New("panic"))
 			}
 		}()
+		if d.secure { // what tells where a request comes from does not see the scheme
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if err := r.admit(rt); err != nil {
 			r.fail(err)
 			return

@@ -330,6 +330,9 @@ func TestCookiesAreNobodyElsesBusiness(t *testing.T) {
 	if a.status != http.StatusSeeOther || len(a.header["Set-Cookie"]) == 0 {
 		t.Fatalf("%d %v", a.status, a.header)
 	}
+	if a.header.Get("Strict-Transport-Security") == "" {
+		t.Error("a browser is not told to come by https alone")
+	}
 	for _, c := range a.header["Set-Cookie"] {
 		if !strings.HasPrefix(c, "__Host-") || !strings.Contains(c, "; Secure") || !strings.Contains(c, "; HttpOnly") || !strings.Contains(c, "; SameSite=Lax") || !strings.Contains(c, "; Path=/") || strings.Contains(c, "Domain=") {
 			t.Errorf("the cookie %q", c)

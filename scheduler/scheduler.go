@@ -31,6 +31,9 @@ func New(s *store.Store, o *outbox.Outbox, log *slog.Logger, now func() time.Tim
 // waitingLife is how long a value that a group names may wait for a person.
 const waitingLife = 30 * 24 * time.Hour
 
+// sessionsKept is how long a session or a sign-in link stays for the record: longer than any of them can be used.
+const sessionsKept = 30 * 24 * time.Hour
+
 // Run runs every pass at its pace until ctx ends.
 func (s *Scheduler) Run(ctx context.Context) {
 	passes := []struct {
@@ -89,10 +92,13 @@ func (s *Scheduler) expire(ctx context.Context) error {
 	})
 }
 
-// prune forgets what has no use any more: values that waited too long, and old ticks.
+// prune forgets what has no use any more: values that waited too long, old sessions and links, and old ticks.
 func (s *Scheduler) prune(ctx context.Context) error {
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		if _, err := tx.PruneWaiting(s.now().Add(-waitingLife)); err != nil {
+			return err
+		}
+		if err := tx.PruneSessions(s.now().Add(-sessionsKept)); err != nil {
 			return err
 		}
 		return tx.PruneTicks(s.now().Add(-24 * time.Hour))
