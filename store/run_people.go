@@ -108,7 +108,7 @@ func (s *Store) RunLatest(ctx context.Context, run models.Run, n int) ([]RunPers
 	var people []RunPerson
 	for _, id := range ids {
 		if p, came := runPerson(ops[id]); came && len(people) < n {
-			p.Known = id < FirstID(run.StartedAt)
+			p.Known = id < runYoung(run)
 			people = append(people, p)
 		}
 	}
@@ -162,7 +162,7 @@ func (s *Store) nameRunPeople(ctx context.Context, run models.Run, people []RunP
 	for _, r := range rows {
 		p := byID[r.ID]
 		p.Name, p.MemberID = r.Name, r.MemberID
-		p.Known = p.Known || r.MemberID != nil && *r.MemberID < FirstID(run.StartedAt)
+		p.Known = p.Known || r.MemberID != nil && *r.MemberID < runYoung(run)
 		if r.Team != nil {
 			p.Teams = append(p.Teams, *r.Team)
 		}

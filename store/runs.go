@@ -164,6 +164,10 @@ func runEnd(run models.Run) string {
 	return FirstID(run.EndedAt.Add(time.Millisecond))
 }
 
+// runYoung is the id that everybody who was there before a run is below. A request makes the id of a person a moment before
+// that of the operation about them, and a run begins with an operation.
+func runYoung(run models.Run) string { return FirstID(run.StartedAt.Add(-50 * time.Millisecond)) }
+
 // runPeople has one row for each person of a run: worst is 3 for failed, 2 held, 1 waiting, 0 applied; mail is 1 for an
 // invitation that was sent, 2 waiting, 3 held, 4 unknown, 5 failed. An operation about a person has another class than mail:
 // that is shorter to compare than its kind, for tens of thousands of rows.
@@ -200,7 +204,7 @@ func (s *Store) runFigures(ctx context.Context, run models.Run) (RunFigures, err
 		OldestMillis, SlowestMillis *int64
 		NewApplied, NewReceived     int
 	}
-	since, lo := "(SELECT "+s.now(-rateOver)+")", FirstID(run.StartedAt) // asked once, not for each row
+	since, lo := "(SELECT "+s.now(-rateOver)+")", runYoung(run) // asked once, not for each row
 	err := s.r(ctx).Raw(`SELECT count(*) AS received, count(*) FILTER (WHERE worst = 0) AS applied, count(*) FILTER (WHERE worst = 1) AS waiting,
 		count(*) FILTER (WHERE worst = 2) AS held, count(*) FILTER (WHERE worst = 3) AS failed, count(*) FILTER (WHERE wanted = 0) AS removed,
 		count(*) FILTER (WHERE resource_id < ?) AS here_already, count(*) FILTER (WHERE mail = 1) AS mail_sent, count(*) FILTER (WHERE mail = 2) AS mail_waiting,
