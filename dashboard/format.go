@@ -359,3 +359,11 @@ func invisible(r rune) bool {
 	}
 	return false
 }
+
+// waited is how long something has waited, to the minute once it is one.
+func waited(d time.Duration) string {
+	if d >= time.Minute {
+		d = d.Truncate(time.Minute)
+	}
+	return dur(d)
+}

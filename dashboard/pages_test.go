@@ -214,6 +214,37 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 			seen{"error-404", "/people/" + outbox.ID(), nil},
 		)
 	})
+	t.Run("states of a connection", func(t *testing.T) {
+		t.Parallel()
+		w := fixture.New(t, fixture.SQLite(t), nil)
+		s := serve(t, w, nil)
+		p := s.browse(t, s.owner(t))
+		p.Allow("403|SSE|Event")
+		connection := "/settings/security/directory-sync/" + w.Connection.ID
+		look(t, p, s.URL, seen{"people-empty-connected", "/people", nil}, seen{"groups-empty-connected", "/groups", nil}, seen{"connection-new", connection, nil})
+		w.Knock(w.Token[:len(w.Token)-4] + "k2Pa")
+		w.Directory.Flush(t.Context())
+		look(t, p, s.URL, seen{"setup-wrong-token", connection + "/setup", nil}, seen{"connection-wrong-token", connection, nil})
+		w.Clock.Advance(time.Second)
+		w.Knock(w.Token)
+		w.Directory.Flush(t.Context())
+		look(t, p, s.URL, seen{"setup-connected", connection + "/setup", nil}, seen{"connection-healthy", connection, nil})
+		if _, err := w.Directory.RotateToken(t.Context(), w.Connection, false, "Owner"); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Directory.SetConnectionStatus(t.Context(), w.Connection, models.ConnectionPaused, "Owner"); err != nil {
+			t.Fatal(err)
+		}
+		look(t, p, s.URL, seen{"connection-paused", connection, nil})
+		if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SetPlan(w.Workspace.ID, models.PlanTeam) }); err != nil {
+			t.Fatal(err)
+		}
+		look(t, p, s.URL, seen{"security-plan-lost", "/settings/security", nil}, seen{"connection-plan", connection, nil})
+		if err := w.Directory.SetConnectionStatus(t.Context(), w.Connection, models.ConnectionDeleted, "Owner"); err != nil {
+			t.Fatal(err)
+		}
+		look(t, p, s.URL, seen{"security-plan", "/settings/security", nil}, seen{"configure-plan", "/settings/security/directory-sync/new", nil})
+	})
 	t.Run("full", func(t *testing.T) {
 		t.Parallel()
 		w := fixture.New(t, fixture.SQLite(t), nil)

@@ -64,7 +64,7 @@ type shell struct {
 	Connection *models.Connection // the newest one, nil for none
 	Failed     int
 	Held       store.HeldFigures
-	HeldSince  moment
+	HeldFor    string // how long the oldest of them has waited
 	Owner      bool
 	Operator   bool
 	Queue      bool // Asynqmon can be shown
@@ -149,7 +149,7 @@ func (r *request) shell(h head) (shell, error) {
 	if s.Held, err = r.d.Store.HeldFigures(r.ctx, w.ID); err != nil {
 		return s, err
 	}
-	s.HeldSince = r.at(s.Held.Oldest)
+	s.HeldFor = waited(r.now.Sub(s.Held.Oldest))
 	s.Note = r.note()
 	return s, nil
 }
