@@ -360,8 +360,9 @@ func invisible(r rune) bool {
 	return false
 }
 
-// waited is how long something has waited, to the minute once it is one.
-func waited(d time.Duration) string {
+// waited is how long something has waited since, to the minute once it is one.
+func (r *request) waited(since time.Time) string {
+	d := max(r.now.Sub(since).Truncate(time.Second), time.Second)
 	if d >= time.Minute {
 		d = d.Truncate(time.Minute)
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"outpost/directory"
 	"outpost/models"
@@ -214,11 +213,6 @@ func (r *request) heldGroups() ([]heldGroup, error) {
 		groups[i].found = append(groups[i].found, row)
 	}
 	return groups, nil
-}
-
-// waited is how long something has waited since then, in whole seconds.
-func (r *request) waited(since time.Time) string {
-	return dur(max(r.now.Sub(since).Truncate(time.Second), time.Second))
 }
 
 func (r *request) heldLine(row store.HeldRow) heldLine {

@@ -149,7 +149,7 @@ func (r *request) shell(h head) (shell, error) {
 	if s.Held, err = r.d.Store.HeldFigures(r.ctx, w.ID); err != nil {
 		return s, err
 	}
-	s.HeldFor = waited(r.now.Sub(s.Held.Oldest))
+	s.HeldFor = r.waited(s.Held.Oldest)
 	s.Note = r.note()
 	return s, nil
 }
