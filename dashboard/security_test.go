@@ -86,6 +86,10 @@ func TestASensitiveActAsksWhoItIsAndGoesOn(t *testing.T) {
 		s, box := serve(t, w, nil), w.Mailbox(nil)
 		v := s.signIn(t, s.owner(t))
 		page := "/settings/security/directory-sync/" + w.Connection.ID
+		began, err := w.Store.Sessions(t.Context(), s.owner(t).ID, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		w.Clock.Advance(11 * time.Minute)
 		other := joined(t, w, w.Workspace.ID, "second@acme.test", models.RoleAdmin)
 		for path, form := range map[string]url.Values{
@@ -110,6 +114,11 @@ func TestASensitiveActAsksWhoItIsAndGoesOn(t *testing.T) {
 		token := clearToken.FindString(a.body)
 		if a.status != http.StatusCreated || !works(w, token) || !works(w, w.Token) {
 			t.Errorf("%d: both tokens work", a.status)
+		}
+		// Whoever proves again who they are has been signed in all the time: that counts in some decisions.
+		now, err := w.Store.Sessions(t.Context(), s.owner(t).ID, time.Time{})
+		if err != nil || len(now) != 1 || now[0].ID == began[0].ID || !now[0].CreatedAt.Equal(began[0].CreatedAt) {
+			t.Errorf("%+v, then %+v %v", began, now, err)
 		}
 	})
 }

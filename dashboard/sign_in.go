@@ -145,14 +145,9 @@ func useLink(r *request) error {
 	err = r.d.Store.Write(r.ctx, func(tx *store.Tx) error {
 		var m models.Member
 		var s models.Session
-		s, m, secret, err = r.d.Gate.Enter(tx, link, r.origin())
+		s, m, secret, err = r.d.Gate.Enter(tx, link, r.origin(), r.visit.Session)
 		if err != nil {
 			return err
-		}
-		if r.signedIn() { // one browser, one session
-			if err := tx.EndSession(r.visit.Session.ID, r.now); err != nil {
-				return err
-			}
 		}
 		tx.Add(&models.AuditEntry{
 			ID: outbox.ID(), WorkspaceID: m.WorkspaceID, Actor: m.Name, IP: r.ip(), Method: "signin", TargetType: models.ResourceMember, TargetID: m.ID,

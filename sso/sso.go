@@ -129,9 +129,10 @@ func (g *Gate) Link(ctx context.Context, token, browser string) (l models.SignIn
 // Origin is where a session comes from.
 type Origin struct{ IP, UserAgent string }
 
-// Enter uses up a link inside the caller's transaction and begins a session. It returns the session and the secret for
-// its cookie.
-func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin) (models.Session, models.Member, string, error) {
+// Enter uses up a link inside the caller's transaction and begins a session, and ends the one that the browser had before,
+// if any: who only proves again who they are has been signed in since that began. It returns the session and the secret
+// for its cookie.
+func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before models.Session) (models.Session, models.Member, string, error) {
 	now := g.now()
 	if err := tx.UseSignInLink(l.ID, now); err != nil {
 		if models.Is(err, models.Stale) {
@@ -147,6 +148,14 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin) (models.Ses
 		return models.Session{}, m, "", errNoAccess
 	}
 	s, secret := Begin(m, from, now, now)
+	if before.ID != "" {
+		if before.MemberID == m.ID {
+			s.CreatedAt = before.CreatedAt
+		}
+		if err := tx.EndSession(before.ID, now); err != nil {
+			return s, m, "", err
+		}
+	}
 	tx.Add(&s)
 	return s, m, secret, nil
 }

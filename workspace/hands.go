@@ -241,6 +241,9 @@ func (h *Hands) BringBack(ctx context.Context, by By, memberID string) error {
 // SignOutEverywhere ends every session of a member.
 func (h *Hands) SignOutEverywhere(ctx context.Context, by By, memberID string) error {
 	return h.act(ctx, by, "sign out", memberID, func(_ *store.Tx, m *models.Member, _ time.Time) ([]models.Operation, error) {
+		if m.Role == models.RoleOwner && by.Role != models.RoleOwner {
+			return nil, denied("only an owner signs an owner out: ask one")
+		}
 		m.SessionEpoch++
 		return nil, nil
 	})
