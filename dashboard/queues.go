@@ -121,7 +121,7 @@ func (d *Dashboard) queues() queuesPage {
 		p.Totals.Oldest = dur(oldest)
 	}
 	p.Totals.In, p.Totals.Out = pace(in), pace(out)
-	p.Totals.Processes, p.Totals.Workers = num(seen.Processes), "worker processes"
+	p.Totals.Processes, p.Totals.Workers = num(seen.Processes), map[bool]string{true: "worker process", false: "worker processes"}[seen.Processes == 1]
 	if seen.Unknown != "" {
 		p.Totals.Processes, p.Totals.Workers = "?", sentence(seen.Unknown)
 	}

@@ -18,10 +18,15 @@ func (p *program) versionCommand() *cobra.Command {
 
 // version is what the build knows about itself.
 func version() string {
-	text := "outpost"
+	return fmt.Sprintf("outpost %s %s %s/%s", release(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// release names the program's own version: its tag, or the commit it was built from.
+func release() string {
+	text := "development"
 	info, ok := debug.ReadBuildInfo()
-	if ok && info.Main.Version != "" {
-		text += " " + info.Main.Version
+	if ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		text = info.Main.Version
 	}
 	settings := map[string]string{}
 	if ok {
@@ -35,5 +40,5 @@ func version() string {
 			text += " (modified)"
 		}
 	}
-	return fmt.Sprintf("%s %s %s/%s", text, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return text
 }

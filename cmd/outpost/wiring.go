@@ -171,7 +171,7 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 		pages, err := dashboard.New(dashboard.Config{
 			Store: db, Outbox: operations, Directory: desired, Hands: workspace.NewHands(db, operations, actual), Gate: gate, Queue: queue, Watch: watch, PublicURL: string(c.PublicURL),
 			MailFrom: c.from().Email, Operators: c.operators(), OwnersOperate: r.embedded != nil && len(c.OperatorEmails) == 0,
-			TrustedProxies: c.trustedProxies(), Mailbox: mailbox, Version: version(), Log: log, Now: time.Now, Done: ctx.Done(),
+			TrustedProxies: c.trustedProxies(), Mailbox: mailbox, Version: release(), Log: log, Now: time.Now, Done: ctx.Done(),
 		})
 		if err != nil {
 			return err
