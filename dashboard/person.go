@@ -230,7 +230,7 @@ func (r *request) personDetails(p personPage, sessions []models.Session) (lead s
 	}
 	living, last := 0, time.Time{}
 	for _, s := range sessions {
-		if s.Living(p.Member, r.now) {
+		if s.Living(p.Member, r.workspace(), r.now) {
 			living++
 		}
 		if s.SeenAt.After(last) {

@@ -1,4 +1,4 @@
-// Package sso is how people get in: sign-in links and sessions.
+// Package sso is how people get in: sign-in links, SAML 2.0 and sessions.
 // It never decides what a signed-in person may do; that is the member's role, read anew at each request.
 package sso
 
@@ -20,21 +20,28 @@ import (
 
 // Gate lets people in.
 type Gate struct {
-	store *store.Store
-	key   []byte
-	now   func() time.Time
+	store   *store.Store
+	key     []byte // of the tokens in links
+	sealKey []byte // of what is sealed
+	bare    bool   // there is no secret to seal with
+	now     func() time.Time
 }
 
 // LinkLife is how long a sign-in link is good.
 const LinkLife = 15 * time.Minute
 
-// New makes a Gate. The tokens of its links are derived from the installation's secret; now is the clock.
+// New makes a Gate. The tokens of its links are derived from the installation's secret; now is
+// the clock. Without a secret it makes no links that last and keeps no keys.
 func New(s *store.Store, secret string, now func() time.Time) (*Gate, error) {
 	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "outpost sign-in links", 32)
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{store: s, key: key, now: now}, nil
+	sealKey, err := hkdf.Key(sha256.New, []byte(secret), nil, "outpost saml keys", 32)
+	if err != nil {
+		return nil, err
+	}
+	return &Gate{store: s, key: key, sealKey: sealKey, bare: secret == "", now: now}, nil
 }
 
 // Hash is what a secret of ours is found by: the secret itself is not stored.
@@ -104,6 +111,7 @@ var (
 	errUnknownLink = &models.Error{Code: models.NotFound, Detail: "this sign-in link is not one of ours, or it is cut off: copy the whole link from the mail, or ask for a new one"}
 	errUsedLink    = &models.Error{Code: models.Stale, Detail: "this sign-in link was used already: each works once; ask for a new one"}
 	errOldLink     = &models.Error{Code: models.Stale, Detail: "this sign-in link has expired: each works for 15 minutes; ask for a new one"}
+	errRequired    = &models.Error{Code: models.Denied, Detail: "this workspace requires single sign-on since the link was sent: sign in that way"}
 	errNoAccess    = &models.Error{Code: models.Denied, Detail: "this address is no longer that of an active owner or admin: ask an owner of the workspace"}
 )
 
@@ -144,6 +152,13 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 	if err != nil {
 		return models.Session{}, m, "", err
 	}
+	w, err := tx.WorkspaceByID(m.WorkspaceID)
+	if err != nil {
+		return models.Session{}, m, "", err
+	}
+	if w.RequiresSSO(m.ID) {
+		return models.Session{}, m, "", errRequired
+	}
 	if m.Status != models.MemberActive || m.Role == models.RoleMember || m.EmailKey != l.EmailKey {
 		return models.Session{}, m, "", errNoAccess
 	}
@@ -164,7 +179,7 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 func Begin(m models.Member, from Origin, proved, now time.Time) (models.Session, string) {
 	secret := Secret()
 	return models.Session{
-		ID: uuid.Must(uuid.NewV7()).String(), WorkspaceID: m.WorkspaceID, MemberID: m.ID, TokenHash: Hash(secret), Method: "link", Role: m.Role, Epoch: m.SessionEpoch,
+		ID: uuid.Must(uuid.NewV7()).String(), WorkspaceID: m.WorkspaceID, MemberID: m.ID, TokenHash: Hash(secret), Method: models.MethodLink, Role: m.Role, Epoch: m.SessionEpoch,
 		IP: from.IP, UserAgent: from.UserAgent, CreatedAt: now, SeenAt: now, ProvedAt: proved,
 	}, secret
 }
@@ -175,7 +190,7 @@ func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
 		return store.Visit{}, errSignIn
 	}
 	v, err := g.store.Visit(ctx, Hash(cookie))
-	if models.Is(err, models.NotFound) || err == nil && !v.Session.Living(v.Member, g.now()) {
+	if models.Is(err, models.NotFound) || err == nil && !v.Session.Living(v.Member, v.Workspace, g.now()) {
 		return store.Visit{}, errSignIn
 	}
 	if err != nil {
@@ -192,11 +207,11 @@ func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
 // Still reports whether a session that was good a moment ago still is, its holder an owner or admin, without counting as
 // a click.
 func (g *Gate) Still(ctx context.Context, cookie string) (bool, error) {
-	s, m, err := g.store.SessionHolder(ctx, Hash(cookie))
+	v, err := g.store.SessionHolder(ctx, Hash(cookie))
 	if models.Is(err, models.NotFound) {
 		return false, nil
 	}
-	return err == nil && s.Living(m, g.now()) && m.Role != models.RoleMember, err
+	return err == nil && v.Session.Living(v.Member, v.Workspace, g.now()) && v.Member.Role != models.RoleMember, err
 }
 
 var errSignIn = &models.Error{Code: models.Unknown, Detail: "sign in to go on"}

@@ -27,8 +27,9 @@ func (s *Store) Visit(ctx context.Context, tokenHash []byte) (Visit, error) {
 	return v, translate(err, "the session")
 }
 
-// SessionHolder finds a session by its cookie's hash with what of its member decides whether it counts, in one statement.
-func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (models.Session, models.Member, error) {
+// SessionHolder finds a session by its cookie's hash with what of its member and workspace decides whether it counts, in
+// one statement.
+func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (Visit, error) {
 	var row struct {
 		models.Session
 		Status models.MemberStatus
@@ -36,9 +37,17 @@ func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (models.Ses
 			Epoch int64
 			Role  models.Role
 		} `gorm:"embedded;embeddedPrefix:member_"`
+		Plan       models.Plan
+		RequireSSO *string
+		BreakGlass *string
 	}
-	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role FROM sessions s JOIN members m ON m.id = s.member_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
-	return row.Session, models.Member{ID: row.MemberID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role}, translate(err, "the session")
+	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role, w.plan, w.require_sso, w.break_glass
+		FROM sessions s JOIN members m ON m.id = s.member_id JOIN workspaces w ON w.id = s.workspace_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
+	return Visit{
+		Session:   row.Session,
+		Member:    models.Member{ID: row.MemberID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role},
+		Workspace: models.Workspace{ID: row.WorkspaceID, Plan: row.Plan, RequireSSO: row.RequireSSO, BreakGlass: row.BreakGlass},
+	}, translate(err, "the session")
 }
 
 // Sessions lists the sessions of a member that have not ended and began after since, newest first.
@@ -58,6 +67,11 @@ func (tx *Tx) SessionSeen(id string, at time.Time) error {
 func (tx *Tx) RenewSession(id string, before, after []byte, role models.Role) error {
 	n, err := tx.exec("renew the session", "UPDATE sessions SET token_hash = ?, role = ? WHERE id = ? AND token_hash = ? AND ended_at IS NULL", after, role, id, before)
 	return affected(n, err, "the session")
+}
+
+// SessionByID finds a session by its id.
+func (tx *Tx) SessionByID(id string) (models.Session, error) {
+	return one[models.Session](tx, "the session", "SELECT * FROM sessions WHERE id = ?", id)
 }
 
 // EndSession ends a session. It is no error when it has ended already.
@@ -100,13 +114,17 @@ func (s *Store) SignInsAsked(ctx context.Context, emailKey, ip string, since tim
 	return n.ForAddress, n.FromIP, translate(err, "sign-in links")
 }
 
-// PruneSessions forgets sessions and links that ended before.
+// PruneSessions forgets sessions, and links, requests and assertions, that ended before.
 func (tx *Tx) PruneSessions(before time.Time) error {
 	if _, err := tx.exec("prune sessions", "DELETE FROM sessions WHERE created_at < ?", before.UTC()); err != nil {
 		return err
 	}
-	_, err := tx.exec("prune sign-in links", "DELETE FROM sign_in_links WHERE expires_at < ?", before.UTC())
-	return err
+	for _, table := range [...]string{"sign_in_links", "saml_requests", "saml_assertions"} {
+		if _, err := tx.exec("prune "+table, "DELETE FROM "+table+" WHERE expires_at < ?", before.UTC()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WorkspacesOf finds workspaces by their ids.
