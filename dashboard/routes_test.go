@@ -156,13 +156,14 @@ func TestEachRoleReachesWhatItMayInItsOwnWorkspaceAndNothingElsewhere(t *testing
 		visitors := map[string]*visitor{
 			"owner": s.signIn(t, s.owner(t)), "admin": s.signIn(t, admin), "operator": s.signIn(t, joined(t, w, w.Workspace.ID, "operator@acme.test", models.RoleAdmin)), "stranger": s.stranger(t),
 		}
+		visitors["member"] = s.signIn(t, joined(t, w, w.Workspace.ID, "plain@acme.test", models.RoleMember))
 		demoted := joined(t, w, w.Workspace.ID, "demoted@acme.test", models.RoleAdmin)
-		visitors["member"] = s.signIn(t, demoted)
+		visitors["demoted"] = s.signIn(t, demoted)
 		demoted.Role, demoted.HandRole = models.RoleMember, models.RoleMember
 		if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SaveMember(demoted) }); err != nil {
 			t.Fatal(err)
 		}
-		may := map[string][]string{"owner": {"signed", "admin", "owner"}, "admin": {"signed", "admin"}, "operator": {"signed", "admin", "operator"}, "member": {"signed"}, "stranger": {}}
+		may := map[string][]string{"owner": {"signed", "admin", "owner"}, "admin": {"signed", "admin"}, "operator": {"signed", "admin", "operator"}, "member": {"signed"}, "demoted": {"signed"}, "stranger": {}}
 		before := state(t, w, foreign.ID)
 		for _, r := range routesOf(t) {
 			if r.Rule == "open" || r.Pattern == "POST /signout" {

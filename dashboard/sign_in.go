@@ -27,7 +27,7 @@ func showSignIn(r *request) error {
 	return r.solo(http.StatusOK, "sign_in", "Sign in", signInPage{Next: r.URL.Query().Get("next")})
 }
 
-// askSignIn mails a link where the address is that of an owner or admin. The answer is the same where it is not.
+// askSignIn mails a link where the address is that of an active member. The answer is the same where it is not.
 func askSignIn(r *request) error {
 	email := strings.TrimSpace(r.PostFormValue("email"))
 	next := localPath(r.PostFormValue("next"))
@@ -181,7 +181,7 @@ func signOut(r *request) error {
 	return r.seeOther("/signin", "You are signed out.")
 }
 
-// switchWorkspace takes the visitor to another workspace that they are an owner or admin of: a new session with a new cookie.
+// switchWorkspace takes the visitor to another workspace that they are a member of: a new session with a new cookie.
 func switchWorkspace(r *request) error {
 	own, err := r.d.Store.SignInMembers(r.ctx, r.member().EmailKey)
 	if err != nil {

@@ -27,18 +27,25 @@ func (s *Store) Visit(ctx context.Context, tokenHash []byte) (Visit, error) {
 	return v, translate(err, "the session")
 }
 
-// SessionHolder finds a session by its cookie's hash with what of its member decides whether it counts, in one statement.
-func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (models.Session, models.Member, error) {
+// SessionHolder finds a session by its cookie's hash with what of its member and workspace decides whether it counts, in
+// one statement: the member's status, epoch and role, and the workspace's plan.
+func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (Visit, error) {
 	var row struct {
 		models.Session
 		Status models.MemberStatus
+		Plan   models.Plan
 		Now    struct {
 			Epoch int64
 			Role  models.Role
 		} `gorm:"embedded;embeddedPrefix:member_"`
 	}
-	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role FROM sessions s JOIN members m ON m.id = s.member_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
-	return row.Session, models.Member{ID: row.MemberID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role}, translate(err, "the session")
+	err := s.r(ctx).Raw(`SELECT s.*, m.status, w.plan, m.session_epoch AS member_epoch, m.role AS member_role
+		FROM sessions s JOIN members m ON m.id = s.member_id JOIN workspaces w ON w.id = s.workspace_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
+	return Visit{
+		Session:   row.Session,
+		Member:    models.Member{ID: row.MemberID, WorkspaceID: row.WorkspaceID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role},
+		Workspace: models.Workspace{ID: row.WorkspaceID, Plan: row.Plan},
+	}, translate(err, "the session")
 }
 
 // Sessions lists the sessions of a member that have not ended and began after since, newest first.
@@ -66,10 +73,10 @@ func (tx *Tx) EndSession(id string, at time.Time) error {
 	return err
 }
 
-// SignInMembers lists the active owners and admins with an address, in every workspace, the one last used first.
+// SignInMembers lists the active members with an address, in every workspace, the one last used first.
 func (s *Store) SignInMembers(ctx context.Context, emailKey string) ([]models.Member, error) {
 	var ms []models.Member
-	err := s.r(ctx).Raw(`SELECT m.* FROM members m WHERE m.email_key = ? AND m.email_key <> '' AND m.status = 'active' AND m.role IN ('owner', 'admin')
+	err := s.r(ctx).Raw(`SELECT m.* FROM members m WHERE m.email_key = ? AND m.email_key <> '' AND m.status = 'active'
 		ORDER BY (SELECT max(seen_at) FROM sessions x WHERE x.member_id = m.id) DESC NULLS LAST, m.id DESC LIMIT 50`, emailKey).Scan(&ms).Error
 	return ms, translate(err, "members")
 }
