@@ -63,6 +63,10 @@ func (d *Dashboard) routes() []route {
 		{"POST /workspace", signed, switchWorkspace},
 		{"POST /theme", open, setTheme},
 		{"GET /find", admin, find},
+		{"GET /account/sessions", signed, showSessions},
+		{"POST /account/sessions/{id}/end", signed, endSession},
+		{"POST /account/sessions/end-others", signed, endOtherSessions},
+		{"POST /account/sessions/end-all", signed, endAllSessions},
 
 		{"GET /activity", admin, showActivity},
 		{"GET /activity.csv", admin, exportActivity},

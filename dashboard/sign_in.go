@@ -136,9 +136,12 @@ func (r *request) linkGone(err error) error {
 func useLink(r *request) error {
 	link, same, err := r.d.Gate.Link(r.ctx, r.PathValue("token"), r.cookie(browserCookie))
 	if err != nil {
-		return r.linkGone(err)
+		return r.linkRefused(link, err)
 	}
 	if !same && scim.Fold(strings.TrimSpace(r.PostFormValue("email"))) != link.EmailKey {
+		if err := r.linkFailed(link, "the sign-in link was opened in another browser, with another address"); err != nil {
+			return err
+		}
 		return r.solo(http.StatusUnprocessableEntity, "link", "Sign in", linkPage{Token: r.PathValue("token"), AskAddress: true, Error: "The link is for another address. Type the one that the mail came to."})
 	}
 	var secret string
@@ -150,13 +153,13 @@ func useLink(r *request) error {
 			return err
 		}
 		tx.Add(&models.AuditEntry{
-			ID: outbox.ID(), WorkspaceID: m.WorkspaceID, Actor: m.Name, IP: r.ip(), Method: "signin", TargetType: models.ResourceMember, TargetID: m.ID,
+			ID: outbox.ID(), WorkspaceID: m.WorkspaceID, Actor: m.Name, IP: r.ip(), Method: methodSignIn, TargetType: models.ResourceMember, TargetID: m.ID,
 			Status: http.StatusOK, Detail: "signed in by e-mailed link", RequestID: r.id, UserAgent: s.UserAgent, At: r.now,
 		})
 		return nil
 	})
 	if models.Is(err, models.Stale) || models.Is(err, models.Denied) {
-		return r.linkGone(err)
+		return r.linkRefused(link, err)
 	}
 	if err != nil {
 		return err

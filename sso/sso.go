@@ -104,8 +104,8 @@ var (
 	errUnknownLink = &models.Error{Code: models.NotFound, Detail: "this sign-in link is not one of ours, or it is cut off: copy the whole link from the mail, or ask for a new one"}
 	errUsedLink    = &models.Error{Code: models.Stale, Detail: "this sign-in link was used already: each works once; ask for a new one"}
 	errOldLink     = &models.Error{Code: models.Stale, Detail: "this sign-in link has expired: each works for 15 minutes; ask for a new one"}
-	errNoAccess    = &models.Error{Code: models.Denied, Detail: "your access to the workspace has ended: ask one of its owners"}
-	errMoved       = &models.Error{Code: models.Denied, Detail: "this sign-in link went to an address that is no longer yours in the workspace: ask for a link with the new one"}
+	errNoAccess    = &models.Error{Code: models.Denied, Detail: "there is no access to the workspace any more: ask one of its owners"}
+	errMoved       = &models.Error{Code: models.Denied, Detail: "this sign-in link went to an old address: ask for one with the address of today"}
 )
 
 // Link finds the link of a token that is still good. sameBrowser tells whether browser, a cookie's secret, is the one that
@@ -179,7 +179,7 @@ func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
 		return store.Visit{}, errSignIn
 	}
 	v, err := g.store.Visit(ctx, Hash(cookie))
-	if models.Is(err, models.NotFound) || err == nil && !g.counts(v) {
+	if models.Is(err, models.NotFound) || err == nil && !g.Counts(v) {
 		return store.Visit{}, errSignIn
 	}
 	if err != nil {
@@ -200,11 +200,11 @@ func (g *Gate) Still(ctx context.Context, cookie string) (models.Role, bool, err
 	if models.Is(err, models.NotFound) {
 		return "", false, nil
 	}
-	return v.Member.Role, err == nil && g.counts(v), err
+	return v.Member.Role, err == nil && g.Counts(v), err
 }
 
-// counts reports whether a session lets its holder in now.
-func (g *Gate) counts(v store.Visit) bool { return v.Session.Living(v.Member, g.now()) }
+// Counts reports whether a session lets its holder in now, by what v knows of both.
+func (g *Gate) Counts(v store.Visit) bool { return v.Session.Living(v.Member, g.now()) }
 
 var errSignIn = &models.Error{Code: models.Unknown, Detail: "sign in to go on"}
 

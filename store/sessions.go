@@ -55,6 +55,28 @@ func (s *Store) Sessions(ctx context.Context, memberID string, since time.Time) 
 	return all, translate(err, "sessions")
 }
 
+// Session finds a session of a member, whether it has ended or not.
+func (s *Store) Session(ctx context.Context, memberID, id string) (models.Session, error) {
+	var one models.Session
+	err := s.r(ctx).Where("id = ? AND member_id = ?", id, memberID).Take(&one).Error
+	return one, translate(err, "the session")
+}
+
+// SignIns lists the last sign-ins of a member, and those that were refused, newest first.
+func (s *Store) SignIns(ctx context.Context, workspaceID, memberID string, limit int) ([]models.AuditEntry, error) {
+	var entries []models.AuditEntry
+	err := s.r(ctx).Raw("SELECT "+listedEntry+" FROM audit_entries a WHERE a.target_id = ? AND a.workspace_id = ? AND a.method = 'signin' ORDER BY a.target_id DESC, a.id DESC LIMIT ?",
+		memberID, workspaceID, limit).Scan(&entries).Error
+	return entries, translate(err, "sign-ins")
+}
+
+// RefusedSignIns counts the sign-ins of a member that were refused since.
+func (s *Store) RefusedSignIns(ctx context.Context, workspaceID, memberID string, since time.Time) (int, error) {
+	var n int
+	err := s.r(ctx).Raw("SELECT count(*) FROM audit_entries WHERE target_id = ? AND workspace_id = ? AND method = 'signin' AND status >= 400 AND at > ?", memberID, workspaceID, since.UTC()).Scan(&n).Error
+	return n, translate(err, "sign-ins")
+}
+
 // SessionSeen records, coarsely, that a session is in use.
 func (tx *Tx) SessionSeen(id string, at time.Time) error {
 	_, err := tx.exec("session seen", "UPDATE sessions SET seen_at = ? WHERE id = ? AND seen_at < ?", at.UTC(), id, at.UTC())
