@@ -23,3 +23,6 @@ func Topics(d *Dashboard) int {
 	defer d.live.mu.Unlock()
 	return len(d.live.open)
 }
+
+// Device is how a list calls a browser.
+var Device = deviceWord

@@ -136,14 +136,15 @@ func (t *topic) since(number int) (events []event, ids []int, next <-chan struct
 
 const (
 	heartbeat = 15 * time.Second
-	lookAgain = 5 * time.Second // how often a live view asks whether its viewer may still see it
+	lookAgain = time.Second // how often a live view asks, while nothing is sent, whether its viewer may still see it
 )
 
 // goodbye tells a page that its viewer may not see it any more.
 const goodbye = "event: bye\ndata:\n\n"
 
 // stream answers with server-sent events: the whole state first, then each part that changes, until the visitor leaves,
-// loses access, or the process stops. key names what is looked at; viewers of one zone and kind share it.
+// loses access, or the process stops. What is sent was read before the visitor was last seen to have access, so nothing
+// leaves that came to be after it ended. key names what is looked at; viewers of one zone and kind share it.
 func (r *request) stream(key string, every time.Duration, state func(context.Context) ([]event, error)) error {
 	t, leave := r.d.live.join(key+" "+r.zone.String(), every, state)
 	defer leave()
@@ -165,12 +166,18 @@ func (r *request) stream(key string, every time.Duration, state func(context.Con
 	if write([]byte("retry: 1000\n\n")) != nil {
 		return nil
 	}
-	cookie := r.cookie(sessionCookie)
 	beat, look := time.NewTicker(heartbeat), time.NewTicker(lookAgain)
 	defer beat.Stop()
 	defer look.Stop()
 	for seen := 0; ; {
 		events, ids, next := t.since(seen)
+		still, err := r.still()
+		if err != nil {
+			events = nil // nobody can tell whether they may go out: they wait for the next look
+		} else if !still {
+			_ = write([]byte(goodbye)) // the view ends either way
+			return nil
+		}
 		var b bytes.Buffer
 		for i, e := range events {
 			fmt.Fprintf(&b, "id: %d\nevent: %s\n", ids[i], e.name)
@@ -196,11 +203,6 @@ func (r *request) stream(key string, every time.Duration, state func(context.Con
 				return nil
 			}
 		case <-look.C:
-			still, err := r.d.Gate.Still(r.ctx, cookie)
-			if err == nil && !still {
-				_ = write([]byte(goodbye)) // the view ends either way
-				return nil
-			}
 		}
 	}
 }

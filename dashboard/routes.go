@@ -22,7 +22,7 @@ func (u rule) allows(r *request) error {
 	case signed:
 		return nil
 	case admin:
-		if role == models.RoleOwner || role == models.RoleAdmin {
+		if r.manages() {
 			return nil
 		}
 		return &models.Error{Code: models.Denied, Detail: "only owners and admins can open this page: ask an owner of the workspace to make you an admin"}
@@ -50,7 +50,7 @@ type route struct {
 // routes is every route there is, /dev/mail apart.
 func (d *Dashboard) routes() []route {
 	all := []route{
-		{"GET /{$}", admin, showStart},
+		{"GET /{$}", signed, showStart},
 		{"GET /static/{file}", open, showStatic},
 		{"/", open, showNothing},
 
@@ -70,6 +70,10 @@ func (d *Dashboard) routes() []route {
 		{"POST /workspace", signed, switchWorkspace},
 		{"POST /theme", open, setTheme},
 		{"GET /find", admin, find},
+		{"GET /account/sessions", signed, showSessions},
+		{"POST /account/sessions/{id}/end", signed, endSession},
+		{"POST /account/sessions/end-others", signed, endOtherSessions},
+		{"POST /account/sessions/end-all", signed, endAllSessions},
 
 		{"GET /activity", admin, showActivity},
 		{"GET /activity.csv", admin, exportActivity},

@@ -111,8 +111,9 @@ var (
 	errUnknownLink = &models.Error{Code: models.NotFound, Detail: "this sign-in link is not one of ours, or it is cut off: copy the whole link from the mail, or ask for a new one"}
 	errUsedLink    = &models.Error{Code: models.Stale, Detail: "this sign-in link was used already: each works once; ask for a new one"}
 	errOldLink     = &models.Error{Code: models.Stale, Detail: "this sign-in link has expired: each works for 15 minutes; ask for a new one"}
-	errRequired    = &models.Error{Code: models.Denied, Detail: "this workspace requires single sign-on since the link was sent: sign in that way"}
-	errNoAccess    = &models.Error{Code: models.Denied, Detail: "this address is no longer that of an active owner or admin: ask an owner of the workspace"}
+	errRequired    = &models.Error{Code: models.Denied, Detail: "this workspace requires single sign-on: sign in that way"}
+	errNoAccess    = &models.Error{Code: models.Denied, Detail: "there is no access to the workspace any more: ask one of its owners"}
+	errMoved       = &models.Error{Code: models.Denied, Detail: "this sign-in link went to an old address: ask for one with the address of today"}
 )
 
 // Link finds the link of a token that is still good. sameBrowser tells whether browser, a cookie's secret, is the one that
@@ -159,8 +160,11 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 	if w.RequiresSSO(m.ID) {
 		return models.Session{}, m, "", errRequired
 	}
-	if m.Status != models.MemberActive || m.Role == models.RoleMember || m.EmailKey != l.EmailKey {
+	if m.Status != models.MemberActive {
 		return models.Session{}, m, "", errNoAccess
+	}
+	if m.EmailKey != l.EmailKey {
+		return models.Session{}, m, "", errMoved
 	}
 	s, secret := Begin(m, from, now, now)
 	if before.ID != "" {
@@ -190,7 +194,7 @@ func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
 		return store.Visit{}, errSignIn
 	}
 	v, err := g.store.Visit(ctx, Hash(cookie))
-	if models.Is(err, models.NotFound) || err == nil && !v.Session.Living(v.Member, v.Workspace, g.now()) {
+	if models.Is(err, models.NotFound) || err == nil && !g.Counts(v) {
 		return store.Visit{}, errSignIn
 	}
 	if err != nil {
@@ -204,15 +208,18 @@ func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
 	return v, nil
 }
 
-// Still reports whether a session that was good a moment ago still is, its holder an owner or admin, without counting as
-// a click.
-func (g *Gate) Still(ctx context.Context, cookie string) (bool, error) {
+// Still reports whether a session that was good a moment ago still is, and the role that its holder has now. It does not
+// count as a click.
+func (g *Gate) Still(ctx context.Context, cookie string) (models.Role, bool, error) {
 	v, err := g.store.SessionHolder(ctx, Hash(cookie))
 	if models.Is(err, models.NotFound) {
-		return false, nil
+		return "", false, nil
 	}
-	return err == nil && v.Session.Living(v.Member, v.Workspace, g.now()) && v.Member.Role != models.RoleMember, err
+	return v.Member.Role, err == nil && g.Counts(v), err
 }
+
+// Counts reports whether a session lets its holder in now, by what v knows of both.
+func (g *Gate) Counts(v store.Visit) bool { return v.Session.Living(v.Member, v.Workspace, g.now()) }
 
 var errSignIn = &models.Error{Code: models.Unknown, Detail: "sign in to go on"}
 

@@ -28,6 +28,13 @@ func ask(t *testing.T, w *fixture.World, browser string) (models.SignInLink, mod
 	return l, m
 }
 
+func save(t *testing.T, w *fixture.World, m models.Member) {
+	t.Helper()
+	if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SaveMember(m) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func enter(w *fixture.World, l models.SignInLink) (secret string, err error) {
 	err = w.Store.Write(w.T.Context(), func(tx *store.Tx) (err error) {
 		_, _, secret, err = w.Gate.Enter(tx, l, sso.Origin{}, models.Session{})
@@ -79,13 +86,21 @@ func TestALinkEndsByTimeAndWithTheMember(t *testing.T) {
 		if _, err := enter(w, l); !models.Is(err, models.Stale) {
 			t.Errorf("an old one is used: %v", err)
 		}
-		l, _ = ask(t, w, "")
-		m.Role, m.HandRole = models.RoleMember, models.RoleMember
-		if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SaveMember(m) }); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := enter(w, l); !models.Is(err, models.Denied) {
-			t.Errorf("a member who is no owner or admin any more: %v", err)
+		for name, change := range map[string]func(*models.Member){
+			"deactivated":  func(m *models.Member) { m.Status = models.MemberDeactivated },
+			"invited":      func(m *models.Member) { m.Status = models.MemberInvited },
+			"moved":        func(m *models.Member) { m.Email, m.EmailKey = "new@acme.test", "new@acme.test" },
+			"plain member": func(m *models.Member) { m.Role, m.HandRole = models.RoleMember, models.RoleMember },
+		} {
+			l, _ = ask(t, w, "")
+			changed := m
+			change(&changed)
+			save(t, w, changed)
+			_, err := enter(w, l)
+			if name == "plain member" && err != nil || name != "plain member" && !models.Is(err, models.Denied) {
+				t.Errorf("%s: %v", name, err)
+			}
+			save(t, w, m)
 		}
 	})
 }
@@ -126,18 +141,20 @@ func TestASessionIsItsMembersAlone(t *testing.T) {
 		} {
 			changed := m
 			change(&changed)
-			if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SaveMember(changed) }); err != nil {
-				t.Fatal(err)
-			}
+			save(t, w, changed)
 			if _, err := w.Gate.Visit(t.Context(), secret); !models.Is(err, models.Unknown) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if still, err := w.Gate.Still(t.Context(), secret); err != nil || still {
+			if _, still, err := w.Gate.Still(t.Context(), secret); err != nil || still {
 				t.Errorf("%s: still %v %v", name, still, err)
 			}
-			if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SaveMember(m) }); err != nil {
-				t.Fatal(err)
-			}
+			save(t, w, m)
+		}
+		demoted := m
+		demoted.Role, demoted.HandRole = models.RoleMember, models.RoleMember
+		save(t, w, demoted)
+		if role, still, err := w.Gate.Still(t.Context(), secret); err != nil || !still || role != models.RoleMember {
+			t.Errorf("with another role: %q %v %v", role, still, err)
 		}
 		w.Clock.Advance(models.SessionIdle + time.Second)
 		if _, err := w.Gate.Visit(t.Context(), secret); !models.Is(err, models.Unknown) {

@@ -28,7 +28,7 @@ func (s *Store) Visit(ctx context.Context, tokenHash []byte) (Visit, error) {
 }
 
 // SessionHolder finds a session by its cookie's hash with what of its member and workspace decides whether it counts, in
-// one statement.
+// one statement: the member's status, epoch and role, and what the workspace asks of a session.
 func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (Visit, error) {
 	var row struct {
 		models.Session
@@ -45,7 +45,7 @@ func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (Visit, err
 		FROM sessions s JOIN members m ON m.id = s.member_id JOIN workspaces w ON w.id = s.workspace_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
 	return Visit{
 		Session:   row.Session,
-		Member:    models.Member{ID: row.MemberID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role},
+		Member:    models.Member{ID: row.MemberID, WorkspaceID: row.WorkspaceID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role},
 		Workspace: models.Workspace{ID: row.WorkspaceID, Plan: row.Plan, RequireSSO: row.RequireSSO, BreakGlass: row.BreakGlass},
 	}, translate(err, "the session")
 }
@@ -55,6 +55,28 @@ func (s *Store) Sessions(ctx context.Context, memberID string, since time.Time) 
 	var all []models.Session
 	err := s.r(ctx).Where("member_id = ? AND ended_at IS NULL AND created_at > ?", memberID, since.UTC()).Order("id DESC").Find(&all).Error
 	return all, translate(err, "sessions")
+}
+
+// Session finds a session of a member, whether it has ended or not.
+func (s *Store) Session(ctx context.Context, memberID, id string) (models.Session, error) {
+	var one models.Session
+	err := s.r(ctx).Where("id = ? AND member_id = ?", id, memberID).Take(&one).Error
+	return one, translate(err, "the session")
+}
+
+// SignIns lists the last sign-ins of a member, and those that were refused, newest first.
+func (s *Store) SignIns(ctx context.Context, workspaceID, memberID string, limit int) ([]models.AuditEntry, error) {
+	var entries []models.AuditEntry
+	err := s.r(ctx).Raw("SELECT "+listedEntry+" FROM audit_entries a WHERE a.target_id = ? AND a.workspace_id = ? AND a.method = 'signin' ORDER BY a.target_id DESC, a.id DESC LIMIT ?",
+		memberID, workspaceID, limit).Scan(&entries).Error
+	return entries, translate(err, "sign-ins")
+}
+
+// RefusedSignIns counts the sign-ins of a member that were refused since.
+func (s *Store) RefusedSignIns(ctx context.Context, workspaceID, memberID string, since time.Time) (int, error) {
+	var n int
+	err := s.r(ctx).Raw("SELECT count(*) FROM audit_entries WHERE target_id = ? AND workspace_id = ? AND method = 'signin' AND status >= 400 AND at > ?", memberID, workspaceID, since.UTC()).Scan(&n).Error
+	return n, translate(err, "sign-ins")
 }
 
 // SessionSeen records, coarsely, that a session is in use.
@@ -80,10 +102,10 @@ func (tx *Tx) EndSession(id string, at time.Time) error {
 	return err
 }
 
-// SignInMembers lists the active owners and admins with an address, in every workspace, the one last used first.
+// SignInMembers lists the active members with an address, in every workspace, the one last used first.
 func (s *Store) SignInMembers(ctx context.Context, emailKey string) ([]models.Member, error) {
 	var ms []models.Member
-	err := s.r(ctx).Raw(`SELECT m.* FROM members m WHERE m.email_key = ? AND m.email_key <> '' AND m.status = 'active' AND m.role IN ('owner', 'admin')
+	err := s.r(ctx).Raw(`SELECT m.* FROM members m WHERE m.email_key = ? AND m.email_key <> '' AND m.status = 'active'
 		ORDER BY (SELECT max(seen_at) FROM sessions x WHERE x.member_id = m.id) DESC NULLS LAST, m.id DESC LIMIT 50`, emailKey).Scan(&ms).Error
 	return ms, translate(err, "members")
 }
