@@ -3,6 +3,7 @@
 package sso
 
 import (
+	"bytes"
 	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -189,14 +190,27 @@ func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
 	return v, nil
 }
 
-// Still reports whether a session that was good a moment ago still is, its holder an owner or admin, without counting as
-// a click.
-func (g *Gate) Still(ctx context.Context, cookie string) (bool, error) {
-	s, m, err := g.store.SessionHolder(ctx, Hash(cookie))
-	if models.Is(err, models.NotFound) {
-		return false, nil
+// Still tells, of each session, whether it is good, its cookie the same and its holder an owner or admin. It does not
+// count as a click.
+func (g *Gate) Still(ctx context.Context, sessions []models.Session) ([]bool, error) {
+	ids := make([]string, len(sessions))
+	for i, s := range sessions {
+		ids[i] = s.ID
 	}
-	return err == nil && s.Living(m, g.now()) && m.Role != models.RoleMember, err
+	holders, err := g.store.SessionHolders(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	now, of := g.now(), make(map[string]store.Holder, len(holders))
+	for _, h := range holders {
+		of[h.Session.ID] = h
+	}
+	still := make([]bool, len(sessions))
+	for i, s := range sessions {
+		h, ok := of[s.ID]
+		still[i] = ok && h.Session.Living(h.Member, now) && h.Member.Role != models.RoleMember && bytes.Equal(h.Session.TokenHash, s.TokenHash)
+	}
+	return still, nil
 }
 
 var errSignIn = &models.Error{Code: models.Unknown, Detail: "sign in to go on"}

@@ -1,6 +1,7 @@
 package sso_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -115,6 +116,11 @@ func TestASessionIsItsMembersAlone(t *testing.T) {
 		if err != nil || v.Member.ID != m.ID || v.Workspace.ID != w.Workspace.ID {
 			t.Fatalf("%+v %v", v, err)
 		}
+		renewed := v.Session
+		renewed.TokenHash = sso.Hash(sso.Secret())
+		if still, err := w.Gate.Still(t.Context(), []models.Session{v.Session, renewed, {ID: w.Workspace.ID}}); err != nil || !slices.Equal(still, []bool{true, false, false}) {
+			t.Errorf("still %v %v", still, err)
+		}
 		for _, other := range []string{"", sso.Secret(), secret[:42]} {
 			if _, err := w.Gate.Visit(t.Context(), other); !models.Is(err, models.Unknown) {
 				t.Errorf("%q: %v", other, err)
@@ -132,7 +138,7 @@ func TestASessionIsItsMembersAlone(t *testing.T) {
 			if _, err := w.Gate.Visit(t.Context(), secret); !models.Is(err, models.Unknown) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if still, err := w.Gate.Still(t.Context(), secret); err != nil || still {
+			if still, err := w.Gate.Still(t.Context(), []models.Session{v.Session}); err != nil || still[0] {
 				t.Errorf("%s: still %v %v", name, still, err)
 			}
 			if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SaveMember(m) }); err != nil {

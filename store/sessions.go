@@ -27,9 +27,15 @@ func (s *Store) Visit(ctx context.Context, tokenHash []byte) (Visit, error) {
 	return v, translate(err, "the session")
 }
 
-// SessionHolder finds a session by its cookie's hash with what of its member decides whether it counts, in one statement.
-func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (models.Session, models.Member, error) {
-	var row struct {
+// Holder is a session with what of its member decides whether it counts.
+type Holder struct {
+	Session models.Session
+	Member  models.Member // status, epoch and role alone
+}
+
+// SessionHolders finds sessions by their ids, in one statement however many there are.
+func (s *Store) SessionHolders(ctx context.Context, ids []string) ([]Holder, error) {
+	var rows []struct {
 		models.Session
 		Status models.MemberStatus
 		Now    struct {
@@ -37,8 +43,13 @@ func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (models.Ses
 			Role  models.Role
 		} `gorm:"embedded;embeddedPrefix:member_"`
 	}
-	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role FROM sessions s JOIN members m ON m.id = s.member_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
-	return row.Session, models.Member{ID: row.MemberID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role}, translate(err, "the session")
+	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role FROM sessions s JOIN members m ON m.id = s.member_id
+		WHERE s.id `+s.dialect.in, s.dialect.list(ids)).Scan(&rows).Error
+	holders := make([]Holder, len(rows))
+	for i, r := range rows {
+		holders[i] = Holder{r.Session, models.Member{ID: r.MemberID, Status: r.Status, SessionEpoch: r.Now.Epoch, Role: r.Now.Role}}
+	}
+	return holders, translate(err, "sessions")
 }
 
 // Sessions lists the sessions of a member that have not ended and began after since, newest first.
