@@ -161,6 +161,24 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 	return s, m, secret, nil
 }
 
+// Switch begins, inside the caller's transaction, a session of another member whom the same person is, in place of the one
+// that before is. m was read before the transaction: a sign-out that came since has ended both. It returns the secret for
+// the cookie, and fails with Unknown when the session has ended meanwhile.
+func (g *Gate) Switch(tx *store.Tx, before models.Session, m models.Member, from Origin) (secret string, err error) {
+	now := g.now()
+	err = tx.LeaveSession(before.ID, now)
+	if models.Is(err, models.Stale) {
+		return "", errSignIn
+	}
+	if err != nil {
+		return "", err
+	}
+	s, secret := Begin(m, from, before.ProvedAt, now)
+	s.CreatedAt = before.CreatedAt // no longer life by going to and fro
+	tx.Add(&s)
+	return secret, nil
+}
+
 // Begin makes a session of a member, to be written by the caller. proved is when they last proved who they are.
 func Begin(m models.Member, from Origin, proved, now time.Time) (models.Session, string) {
 	secret := Secret()

@@ -151,3 +151,49 @@ func TestASessionIsItsMembersAlone(t *testing.T) {
 		}
 	})
 }
+
+// TestASessionThatHasEndedIsNotSwitched signs somebody out everywhere just before their switch to another workspace, which
+// had let them in already, is written.
+func TestASessionThatHasEndedIsNotSwitched(t *testing.T) {
+	t.Parallel()
+	fixture.Each(t, func(t *testing.T, w *fixture.World) {
+		begin := func() (models.Session, models.Member) {
+			l, m := ask(t, w, "")
+			secret, err := enter(w, l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := w.Gate.Visit(t.Context(), secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v.Session, m
+		}
+		change := func(before models.Session, m models.Member) (secret string, err error) {
+			err = w.Store.Write(t.Context(), func(tx *store.Tx) (err error) {
+				secret, err = w.Gate.Switch(tx, before, m, sso.Origin{})
+				return err
+			})
+			return secret, err
+		}
+		s, m := begin()
+		secret, err := change(s, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := w.Gate.Visit(t.Context(), secret); err != nil || !v.Session.CreatedAt.Equal(s.CreatedAt) {
+			t.Errorf("%+v %v", v, err)
+		}
+		if _, err := change(s, m); !models.Is(err, models.Unknown) {
+			t.Errorf("a second time: %v", err)
+		}
+		s, m = begin()
+		m.SessionEpoch++
+		if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SaveMember(m) }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := change(s, m); !models.Is(err, models.Unknown) {
+			t.Errorf("signed out everywhere: %v", err)
+		}
+	})
+}

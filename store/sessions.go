@@ -77,6 +77,14 @@ func (tx *Tx) EndSession(id string, at time.Time) error {
 	return err
 }
 
+// LeaveSession ends a session that another takes the place of. It fails with Stale when the session has ended already, or
+// all sessions of its member have.
+func (tx *Tx) LeaveSession(id string, at time.Time) error {
+	n, err := tx.exec("leave the session", `UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL
+		AND epoch = (SELECT m.session_epoch FROM members m WHERE m.id = sessions.member_id AND m.status = 'active')`, at.UTC(), id)
+	return affected(n, err, "the session")
+}
+
 // SignInMembers lists the active owners and admins with an address, in every workspace, the one last used first.
 func (s *Store) SignInMembers(ctx context.Context, emailKey string) ([]models.Member, error) {
 	var ms []models.Member
