@@ -66,7 +66,7 @@ func New(c Config) (*Dashboard, error) {
 		return nil, fmt.Errorf("the public URL %q is not one", c.PublicURL)
 	}
 	d := &Dashboard{Config: c, secure: public.Scheme == "https", operators: map[string]bool{}, static: assets()}
-	d.live = newHub(c.Done, c.Log)
+	d.live = newHub(c.Done, c.Log, c.Gate.Still)
 	for _, address := range c.Operators {
 		d.operators[address] = true
 	}

@@ -26,7 +26,6 @@ type request struct {
 	d     *Dashboard
 	ctx   context.Context
 	id    string
-	rule  rule        // of the route
 	visit store.Visit // who asks; zero on open routes when nobody is signed in
 	zone  *time.Location
 	now   time.Time
@@ -35,7 +34,7 @@ type request struct {
 // handle serves a route: it finds out who asks, lets the rule decide, and answers what goes wrong.
 func (d *Dashboard) handle(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		r := &request{Request: hr, w: w, d: d, ctx: hr.Context(), id: outbox.ID(), rule: rt.rule, zone: zoneOf(hr), now: d.Now()}
+		r := &request{Request: hr, w: w, d: d, ctx: hr.Context(), id: outbox.ID(), zone: zoneOf(hr), now: d.Now()}
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler {
@@ -124,18 +123,6 @@ func (r *request) renew(cookie string) error {
 		return nil
 	}
 	return err
-}
-
-// still reports whether the visitor may go on seeing what was let in: their session counts, and their role, read anew, is
-// enough for the route. It does not count as a click.
-func (r *request) still() (bool, error) {
-	role, ok, err := r.d.Gate.Still(r.ctx, r.cookie(sessionCookie))
-	if err != nil || !ok {
-		return false, err
-	}
-	now := *r // live views of others may read r
-	now.visit.Member.Role = role
-	return now.rule.allows(&now) == nil, nil
 }
 
 // changes reports whether the request may change anything.

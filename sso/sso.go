@@ -3,6 +3,7 @@
 package sso
 
 import (
+	"bytes"
 	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -179,6 +180,24 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 	return s, m, secret, nil
 }
 
+// Switch begins, inside the caller's transaction, a session of another member whom the same person is, in place of the one
+// that before is. m was read before the transaction: a sign-out that came since has ended both. It returns the secret for
+// the cookie, and fails with Unknown when the session has ended meanwhile.
+func (g *Gate) Switch(tx *store.Tx, before models.Session, m models.Member, from Origin) (secret string, err error) {
+	now := g.now()
+	err = tx.LeaveSession(before.ID, now)
+	if models.Is(err, models.Stale) {
+		return "", errSignIn
+	}
+	if err != nil {
+		return "", err
+	}
+	s, secret := Begin(m, from, before.ProvedAt, now)
+	s.CreatedAt = before.CreatedAt // no longer life by going to and fro
+	tx.Add(&s)
+	return secret, nil
+}
+
 // Begin makes a session of a member, to be written by the caller. proved is when they last proved who they are.
 func Begin(m models.Member, from Origin, proved, now time.Time) (models.Session, string) {
 	secret := Secret()
@@ -208,14 +227,27 @@ func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
 	return v, nil
 }
 
-// Still reports whether a session that was good a moment ago still is, and the role that its holder has now. It does not
-// count as a click.
-func (g *Gate) Still(ctx context.Context, cookie string) (models.Role, bool, error) {
-	v, err := g.store.SessionHolder(ctx, Hash(cookie))
-	if models.Is(err, models.NotFound) {
-		return "", false, nil
+// Still tells, of each visit that was one a moment ago, whether it still is: the session good, its cookie the same, and
+// its holder of the same role. It does not count as a click.
+func (g *Gate) Still(ctx context.Context, visits []store.Visit) ([]bool, error) {
+	ids := make([]string, len(visits))
+	for i, v := range visits {
+		ids[i] = v.Session.ID
 	}
-	return v.Member.Role, err == nil && g.Counts(v), err
+	holders, err := g.store.SessionHolders(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[string]store.Visit, len(holders))
+	for _, h := range holders {
+		of[h.Session.ID] = h
+	}
+	still := make([]bool, len(visits))
+	for i, v := range visits {
+		h, ok := of[v.Session.ID]
+		still[i] = ok && g.Counts(h) && h.Member.Role == v.Member.Role && bytes.Equal(h.Session.TokenHash, v.Session.TokenHash)
+	}
+	return still, nil
 }
 
 // Counts reports whether a session lets its holder in now, by what v knows of both.

@@ -27,10 +27,10 @@ func (s *Store) Visit(ctx context.Context, tokenHash []byte) (Visit, error) {
 	return v, translate(err, "the session")
 }
 
-// SessionHolder finds a session by its cookie's hash with what of its member and workspace decides whether it counts, in
-// one statement: the member's status, epoch and role, and what the workspace asks of a session.
-func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (Visit, error) {
-	var row struct {
+// SessionHolders finds sessions by their ids with what of their members and workspaces decides whether they count, in one
+// statement however many there are: the member's status, epoch and role, and what the workspace asks of a session.
+func (s *Store) SessionHolders(ctx context.Context, ids []string) ([]Visit, error) {
+	var rows []struct {
 		models.Session
 		Status models.MemberStatus
 		Now    struct {
@@ -42,12 +42,16 @@ func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (Visit, err
 		BreakGlass *string
 	}
 	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role, w.plan, w.require_sso, w.break_glass
-		FROM sessions s JOIN members m ON m.id = s.member_id JOIN workspaces w ON w.id = s.workspace_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
-	return Visit{
-		Session:   row.Session,
-		Member:    models.Member{ID: row.MemberID, WorkspaceID: row.WorkspaceID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role},
-		Workspace: models.Workspace{ID: row.WorkspaceID, Plan: row.Plan, RequireSSO: row.RequireSSO, BreakGlass: row.BreakGlass},
-	}, translate(err, "the session")
+		FROM sessions s JOIN members m ON m.id = s.member_id JOIN workspaces w ON w.id = s.workspace_id WHERE s.id `+s.dialect.in, s.dialect.list(ids)).Scan(&rows).Error
+	visits := make([]Visit, len(rows))
+	for i, row := range rows {
+		visits[i] = Visit{
+			Session:   row.Session,
+			Member:    models.Member{ID: row.MemberID, WorkspaceID: row.WorkspaceID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role},
+			Workspace: models.Workspace{ID: row.WorkspaceID, Plan: row.Plan, RequireSSO: row.RequireSSO, BreakGlass: row.BreakGlass},
+		}
+	}
+	return visits, translate(err, "sessions")
 }
 
 // Sessions lists the sessions of a member that have not ended and began after since, newest first.
@@ -100,6 +104,14 @@ func (tx *Tx) SessionByID(id string) (models.Session, error) {
 func (tx *Tx) EndSession(id string, at time.Time) error {
 	_, err := tx.exec("end the session", "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL", at.UTC(), id)
 	return err
+}
+
+// LeaveSession ends a session that another takes the place of. It fails with Stale when the session has ended already, or
+// all sessions of its member have.
+func (tx *Tx) LeaveSession(id string, at time.Time) error {
+	n, err := tx.exec("leave the session", `UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL
+		AND epoch = (SELECT m.session_epoch FROM members m WHERE m.id = sessions.member_id AND m.status = 'active')`, at.UTC(), id)
+	return affected(n, err, "the session")
 }
 
 // SignInMembers lists the active members with an address, in every workspace, the one last used first.
