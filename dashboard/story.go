@@ -84,6 +84,10 @@ func told(e store.StoryEvent, name, by string) storyEvent {
 		out.Icon, out.Mark = "bad", "failed"
 	case e.Entry.Method == "signin":
 		out.Icon = "key"
+	case e.Entry.Method == "accept invitation":
+		out.Icon = "in"
+	case e.Entry.Method == "ask for invitation":
+		out.Icon = "mail"
 	case deactivates || e.Entry.Method == "deactivate":
 		out.Icon = "lock"
 	case !byHTTP(*e.Entry):
@@ -114,7 +118,7 @@ func because(e models.AuditEntry, changes []models.Change) (lines []string) {
 	switch {
 	case e.Status >= 400:
 		lines = []string{sentence("refused: " + e.Detail)}
-	case e.Method == "signin":
+	case e.Method == "signin", e.Method == "accept invitation", e.Method == "ask for invitation":
 		line := sentence(e.Detail)
 		if e.UserAgent != "" || e.IP != "" {
 			line = strings.TrimSuffix(line, ".") + ", " + strings.Trim(browser(e.UserAgent)+" from "+e.IP, " ") + "."

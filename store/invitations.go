@@ -48,11 +48,48 @@ func (tx *Tx) AdoptInvitation(memberID, userID string, period int64, emailKey st
 	return id, err
 }
 
-// LastInvitation finds the newest invitation of a member to an address that was not withdrawn or accepted, and locks it.
-func (tx *Tx) LastInvitation(memberID, emailKey string) (models.Invitation, bool, error) {
+// LastInvitation finds the newest invitation of a member for their address and period that was not withdrawn or accepted,
+// and locks it.
+func (tx *Tx) LastInvitation(m models.Member) (models.Invitation, bool, error) {
 	var inv models.Invitation
-	n, err := tx.query(&inv, "the invitation", "SELECT * FROM invitations WHERE member_id = ? AND email_key = ? AND state IN ('open', 'expired') ORDER BY id DESC LIMIT 1"+tx.store.dialect.forUpdate, memberID, emailKey)
+	n, err := tx.query(&inv, "the invitation", "SELECT * FROM invitations WHERE member_id = ? AND email_key = ? AND period = ? AND state IN ('open', 'expired') ORDER BY id DESC LIMIT 1"+tx.store.dialect.forUpdate, m.ID, m.EmailKey, m.Period)
 	return inv, n > 0, err
+}
+
+// NewestInvitation finds the newest invitation of a member for their address and period, whatever became of it, and locks
+// it.
+func (tx *Tx) NewestInvitation(m models.Member) (models.Invitation, bool, error) {
+	var inv models.Invitation
+	n, err := tx.query(&inv, "the invitation", "SELECT * FROM invitations WHERE member_id = ? AND email_key = ? AND period = ? ORDER BY id DESC LIMIT 1"+tx.store.dialect.forUpdate, m.ID, m.EmailKey, m.Period)
+	return inv, n > 0, err
+}
+
+// AcceptInvitation closes an invitation that is open, or whose time is over, as accepted.
+func (tx *Tx) AcceptInvitation(id string) error {
+	n, err := tx.exec("accept the invitation", "UPDATE invitations SET state = 'accepted' WHERE id = ? AND state IN ('open', 'expired')", id)
+	return affected(n, err, "the invitation")
+}
+
+// LinkedInvitation is an invitation as its link finds it. Newer is the state of the newest one to the same address that was
+// made after it, "" for none: what models.Invitation.Link asks for.
+type LinkedInvitation struct {
+	models.Invitation
+	Newer models.InvitationState
+}
+
+const linkedInvitation = `SELECT i.*, coalesce((SELECT n.state FROM invitations n WHERE n.member_id = i.member_id AND n.email_key = i.email_key AND n.id > i.id ORDER BY n.id DESC LIMIT 1), '') AS newer
+	FROM invitations i WHERE i.token_hash = ?`
+
+// LinkedInvitation finds an invitation by the hash of its link's token.
+func (s *Store) LinkedInvitation(ctx context.Context, tokenHash []byte) (LinkedInvitation, error) {
+	var inv LinkedInvitation
+	err := s.r(ctx).Raw(linkedInvitation, tokenHash).Take(&inv).Error
+	return inv, translate(err, "the invitation")
+}
+
+// LinkedInvitation finds an invitation by the hash of its link's token inside the transaction.
+func (tx *Tx) LinkedInvitation(tokenHash []byte) (LinkedInvitation, error) {
+	return one[LinkedInvitation](tx, "the invitation", linkedInvitation, tokenHash)
 }
 
 // ProlongInvitation makes an open or expired invitation good until expires.
@@ -77,7 +114,7 @@ func (tx *Tx) ReplaceMail(invitationID string) (copy int, underWay bool, err err
 
 // waiting is the condition for invitations of a connection, which is asked for twice, whose mail was never written, or
 // was kept back: those of people who have not joined.
-const waiting = `invitations i JOIN members m ON m.id = i.member_id AND m.status = 'invited' AND m.email_key = i.email_key JOIN directory_users u ON u.id = i.user_id
+const waiting = `invitations i JOIN members m ON m.id = i.member_id AND m.status = 'invited' AND m.email_key = i.email_key AND m.period = i.period JOIN directory_users u ON u.id = i.user_id
 	WHERE m.workspace_id = (SELECT c.workspace_id FROM connections c WHERE c.id = ?) AND u.connection_id = ? AND i.state IN ('open', 'expired')
 	AND NOT EXISTS (SELECT 1 FROM mails x WHERE x.invitation_id = i.id AND NOT (x.state = 'failed' AND x.response LIKE 'not sent:%'))`
 
