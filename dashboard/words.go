@@ -202,6 +202,14 @@ func operationPhrase(op models.Operation, by string) phrase {
 			return phrase{Before: "The invitation to ", After: " was mailed"}
 		}
 		return phrase{Before: "The invitation to ", After: " is to be mailed"}
+	case models.KindInvitationReminder:
+		switch {
+		case failed, unsent, op.State == models.OperationSuperseded:
+			return phrase{Before: "The reminder to ", After: " was not mailed"}
+		case settled:
+			return about("A reminder of the invitation was mailed to")
+		}
+		return about("A reminder of the invitation is to be mailed to")
 	case models.KindNoticeEmail:
 		switch {
 		case failed, unsent, op.State == models.OperationSuperseded:
@@ -345,7 +353,8 @@ func jobWords(op models.Operation) string {
 	words := map[models.Kind][2]string{
 		models.KindUserUpsert: {"Bring the person up to date", "Person brought up to date"}, models.KindUserDeactivate: {"End access and tidy up", "Access ended and tidied up"},
 		models.KindGroupSync: {"Bring the team up to date", "Team brought up to date"}, models.KindInvitationEmail: {"Mail the invitation", "Invitation mailed"},
-		models.KindNoticeEmail: {"Tell the old address", "Old address told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
+		models.KindInvitationReminder: {"Remind of the invitation", "Reminder mailed"},
+		models.KindNoticeEmail:        {"Tell the old address", "Old address told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
 		models.KindMemberMirror: {"Show the member to the provider", "Member shown to the provider"},
 	}[op.Kind]
 	switch {

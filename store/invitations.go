@@ -30,13 +30,40 @@ func (tx *Tx) Invitation(id string) (models.Invitation, error) {
 
 // ReopenInvitation makes a withdrawn invitation good again until expires. It tells whether it was one.
 func (tx *Tx) ReopenInvitation(id string, expires time.Time) (bool, error) {
-	n, err := tx.exec("reopen the invitation", "UPDATE invitations SET state = 'open', expires_at = ? WHERE id = ? AND state = 'void'", expires.UTC(), id)
+	n, err := tx.exec("reopen the invitation", "UPDATE invitations SET state = 'open', expires_at = ?, reminded_at = NULL WHERE id = ? AND state = 'void'", expires.UTC(), id)
 	return n > 0, err
 }
 
-// ExpireInvitations closes open invitations whose time is over.
-func (tx *Tx) ExpireInvitations(now time.Time) (int64, error) {
-	return tx.exec("expire invitations", "UPDATE invitations SET state = 'expired' WHERE state = 'open' AND expires_at <= ?", now.UTC())
+// ExpireInvitations closes up to limit open invitations whose time is over. It tells how many; those that another has are
+// left out.
+func (tx *Tx) ExpireInvitations(now time.Time, limit int) (int64, error) {
+	return tx.exec("expire invitations", "UPDATE invitations SET state = 'expired' WHERE id IN (SELECT id FROM invitations WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at LIMIT ?"+tx.store.dialect.skipLocked+")", now.UTC(), limit)
+}
+
+// Reminder is an invitation to remind of, with the directory person behind its member and their connection, nil for none.
+type Reminder struct {
+	models.Invitation
+	PersonID, ConnectionID *string
+}
+
+// TakeReminders marks up to limit open invitations as decided that were made, and last mailed, before then and about which
+// nobody has decided whether to remind of them. It tells how many, and those to remind of: mailed with success, never
+// reminded of, of people who have not joined and whose connection, if any, invites by itself. Those that another has are
+// left out.
+func (tx *Tx) TakeReminders(before, now time.Time, limit int) (taken int, due []Reminder, err error) {
+	var ids []string
+	if _, err := tx.query(&ids, "reminders", `UPDATE invitations SET reminded_at = ? WHERE id IN (SELECT i.id FROM invitations i WHERE i.state = 'open' AND i.reminded_at IS NULL AND i.created_at <= ?
+		AND NOT EXISTS (SELECT 1 FROM mails x WHERE x.invitation_id = i.id AND coalesce(x.sent_at, x.created_at) > ?) ORDER BY i.created_at LIMIT ?`+tx.store.dialect.skipLocked+`) RETURNING id`,
+		now.UTC(), before.UTC(), before.UTC(), limit); err != nil || len(ids) == 0 {
+		return 0, nil, err
+	}
+	_, err = tx.query(&due, "reminders", `SELECT i.*, u.id AS person_id, u.connection_id FROM invitations i
+		JOIN members m ON m.id = i.member_id AND m.status = 'invited' AND m.email_key = i.email_key AND m.period = i.period
+		LEFT JOIN directory_users u ON u.id = coalesce(i.user_id, m.directory_user_id) LEFT JOIN connections c ON c.id = u.connection_id
+		WHERE i.id `+tx.store.dialect.in+` AND i.expires_at > ? AND (c.id IS NULL OR c.send_invitations AND c.status <> 'deleted')
+		AND EXISTS (SELECT 1 FROM mails x WHERE x.invitation_id = i.id AND x.kind = 'invitation' AND x.state = 'sent')
+		AND NOT EXISTS (SELECT 1 FROM mails x WHERE x.invitation_id = i.id AND x.kind = 'invitation.reminder') ORDER BY i.id`, tx.store.dialect.list(ids), now.UTC())
+	return len(ids), due, err
 }
 
 // AdoptInvitation makes an open invitation that somebody made by hand for the member and address the one of a directory
@@ -94,7 +121,7 @@ func (tx *Tx) LinkedInvitation(tokenHash []byte) (LinkedInvitation, error) {
 
 // ProlongInvitation makes an open or expired invitation good until expires.
 func (tx *Tx) ProlongInvitation(id string, expires time.Time) error {
-	n, err := tx.exec("prolong the invitation", "UPDATE invitations SET state = 'open', expires_at = ? WHERE id = ? AND state IN ('open', 'expired')", expires.UTC(), id)
+	n, err := tx.exec("prolong the invitation", "UPDATE invitations SET state = 'open', expires_at = ?, reminded_at = NULL WHERE id = ? AND state IN ('open', 'expired')", expires.UTC(), id)
 	return affected(n, err, "the invitation")
 }
 

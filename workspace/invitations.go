@@ -158,6 +158,24 @@ func invitationMail(inv models.Invitation, number int, op models.Operation, now 
 	}
 }
 
+// Remind makes the mails that remind of invitations which were last mailed longer ago than after and are still open, each
+// once for good, and the operations that send them. It looks at up to limit invitations and tells at how many; any number
+// of schedulers may ask at once.
+func Remind(tx *store.Tx, after time.Duration, now time.Time, limit int) (ops []models.Operation, looked int, err error) {
+	looked, due, err := tx.TakeReminders(now.Add(-after), now, limit)
+	for _, r := range due {
+		op := outbox.Operation(models.KindInvitationReminder, r.WorkspaceID, "", models.ResourceMember, r.MemberID, 0, now)
+		if r.PersonID != nil {
+			op = outbox.Operation(models.KindInvitationReminder, r.WorkspaceID, *r.ConnectionID, models.ResourceUser, *r.PersonID, 0, now)
+		}
+		reminder := invitationMail(r.Invitation, 0, op, now)
+		reminder.Kind = models.MailReminder
+		tx.Add(reminder)
+		ops = append(ops, op)
+	}
+	return ops, looked, err
+}
+
 // sendAtOnce bounds the invitations that one transaction sends.
 const sendAtOnce = 200
 
