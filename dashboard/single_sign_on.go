@@ -168,7 +168,7 @@ func detailOf(err error) string {
 // signInEntry records who signed in, or who did not and why.
 func (r *request) signInEntry(w sso.Way, e sso.Entry) *models.AuditEntry {
 	a := &models.AuditEntry{
-		ID: outbox.ID(), WorkspaceID: w.Workspace.ID, ConnectionID: &w.Connection.ID, Actor: e.Member.Name, IP: r.ip(), Method: "signin",
+		ID: outbox.ID(), WorkspaceID: w.Workspace.ID, ConnectionID: &w.Connection.ID, Actor: e.Member.Name, IP: r.ip(), Method: methodSignIn,
 		TargetType: models.ResourceMember, TargetID: e.Member.ID, Status: http.StatusOK, Detail: e.Detail, RequestID: r.id, UserAgent: r.agent(), At: r.now,
 	}
 	if e.Refused != nil {
@@ -270,15 +270,12 @@ func findSSO(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.goOn(w, p.Next, "")
+	return r.goOn(w, http.StatusOK, p.Next, w.Workspace.Name+" signs in with "+w.Title()+".")
 }
 
 // goOn shows the button that leads to the provider.
-func (r *request) goOn(w sso.Way, next, text string) error {
-	if text == "" {
-		text = w.Workspace.Name + " signs in with " + w.Title() + "."
-	}
-	return r.solo(http.StatusOK, "continue", "Sign in with "+w.Title(), continuePage{Workspace: w.Workspace.Name, Provider: w.Title(), URL: loginPath(w.Connection.ID, next), Text: text})
+func (r *request) goOn(w sso.Way, status int, next, text string) error {
+	return r.solo(status, "continue", "Sign in with "+w.Title(), continuePage{Workspace: w.Workspace.Name, Provider: w.Title(), URL: loginPath(w.Connection.ID, next), Text: text})
 }
 
 // loginPath begins single sign-on through a connection.

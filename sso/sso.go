@@ -107,12 +107,12 @@ func (g *Gate) Limit(ctx context.Context, emailKey, ip string) error {
 	return nil
 }
 
-// The ways in which a link can be no good.
+// The ways in which a link can be no good. ErrRequired is that the workspace requires single sign-on.
 var (
 	errUnknownLink = &models.Error{Code: models.NotFound, Detail: "this sign-in link is not one of ours, or it is cut off: copy the whole link from the mail, or ask for a new one"}
 	errUsedLink    = &models.Error{Code: models.Stale, Detail: "this sign-in link was used already: each works once; ask for a new one"}
 	errOldLink     = &models.Error{Code: models.Stale, Detail: "this sign-in link has expired: each works for 15 minutes; ask for a new one"}
-	errRequired    = &models.Error{Code: models.Denied, Detail: "this workspace requires single sign-on: sign in that way"}
+	ErrRequired    = &models.Error{Code: models.Denied, Detail: "this workspace requires single sign-on: sign in that way"}
 	errNoAccess    = &models.Error{Code: models.Denied, Detail: "there is no access to the workspace any more: ask one of its owners"}
 	errMoved       = &models.Error{Code: models.Denied, Detail: "this sign-in link went to an old address: ask for one with the address of today"}
 )
@@ -159,7 +159,7 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 		return models.Session{}, m, "", err
 	}
 	if w.RequiresSSO(m.ID) {
-		return models.Session{}, m, "", errRequired
+		return models.Session{}, m, "", ErrRequired
 	}
 	if m.Status != models.MemberActive {
 		return models.Session{}, m, "", errNoAccess
