@@ -163,14 +163,14 @@ var handWords = map[string]string{
 	"deleted":            "%s deleted the connection",
 	"accept invitation":  "@ joined",
 	"ask for invitation": "@ asked for another invitation",
-	"configure sso":      "%s gave @’s metadata for single sign-on",
-	"add certificate":    "%s added a certificate for single sign-on with @",
-	"remove certificate": "%s removed a certificate for single sign-on with @",
-	"set sso options":    "%s changed how people sign in with @",
-	"require sso":        "%s made everybody sign in with @",
+	"configure sso":      "%s gave the metadata for single sign-on",
+	"add certificate":    "%s added a certificate for single sign-on",
+	"remove certificate": "%s removed a certificate for single sign-on",
+	"set sso options":    "%s changed how single sign-on works",
+	"require sso":        "%s made everybody use single sign-on",
 	"require no sso":     "%s let everybody use e-mail links again",
-	"test sso":           "%s tested signing in with @",
-	"disable sso":        "%s switched single sign-on with @ off",
+	"test sso":           "%s tested single sign-on",
+	"disable sso":        "%s switched single sign-on off",
 }
 
 // handPhrase says what somebody did themselves.
@@ -183,7 +183,7 @@ func handPhrase(e models.AuditEntry, changes []models.Change) phrase {
 	if e.Method == methodSignIn && e.Status >= 400 {
 		words = "The sign-in of @ was refused"
 		if e.TargetType != models.ResourceMember {
-			words = "A sign-in with @ was refused"
+			words = "A single sign-on was refused"
 		}
 	}
 	if e.Method == "retry" && e.OperationID != nil {
