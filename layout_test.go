@@ -58,7 +58,7 @@ var owners = map[string][]string{
 	"github.com/russellhaering":      {"sso"}, // gosaml2 and goxmldsig
 	"github.com/beevik/etree":        {"sso"},
 	"github.com/crewjam/saml":        {"sso", "dashboard", "cmd/outpost"}, // an identity provider, in tests
-	"github.com/scim2/filter-parser": {"scim"}, // an oracle, in tests
+	"github.com/scim2/filter-parser": {"scim"},                            // an oracle, in tests
 	"github.com/chromedp":            {testkit},
 }
 
