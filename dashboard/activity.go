@@ -85,9 +85,9 @@ func (r *request) activityFacets(p *activityPage, tab store.ActivityTab) {
 	switch tab {
 	case store.ActivityAll:
 		states = append(states, refused)
-	case store.ActivityRequests:
+	case store.ActivityRequests, store.ActivitySignIns:
 		states = [][2]string{refused}
-	case store.ActivitySignIns, store.ActivityHand:
+	case store.ActivityHand:
 		states = nil
 	}
 	p.State = r.facet("State", "state", states...)

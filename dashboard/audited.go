@@ -125,6 +125,9 @@ func verdictOf(e models.AuditEntry, op *models.Operation, outcome string) audite
 	switch {
 	case e.Status >= 400:
 		v.Class, v.Icon, v.Text, v.More = "bad", "alert", "Refused. Nothing was changed.", sentence(e.Detail)
+		if e.Method == methodSignIn {
+			v.Text = "Refused. Nobody was signed in."
+		}
 	case op == nil && e.Detail == "no change":
 		v.Text, v.More = "Accepted. Everything was as it asks already, so there was nothing to do.", ""
 	case op == nil:

@@ -8,7 +8,7 @@ type Route struct {
 
 // Routes are the routes of a dashboard with these settings.
 func Routes(c Config) []Route {
-	names := map[rule]string{unruled: "", open: "open", signed: "signed", admin: "admin", owner: "owner", operator: "operator"}
+	names := map[rule]string{unruled: "", open: "open", abroad: "open", signed: "signed", admin: "admin", owner: "owner", operator: "operator"}
 	d := &Dashboard{Config: c}
 	var all []Route
 	for _, r := range d.routes() {
@@ -23,3 +23,6 @@ func Topics(d *Dashboard) int {
 	defer d.live.mu.Unlock()
 	return len(d.live.open)
 }
+
+// Device is how a list calls a browser.
+var Device = deviceWord

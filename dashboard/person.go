@@ -31,6 +31,8 @@ type personPage struct {
 	Mail     *invitationCard
 	Details  []detail
 	Acts     personActs
+	Sessions []sessionRow // living ones
+	SignIns  []signInRow
 	Confirm  string // an act with its question open
 	Fault    string // why an act was not done
 }
@@ -97,7 +99,11 @@ func (r *request) personPage(status int, confirm, fault string) error {
 	p.Role, p.Teams = p.whyRole(r), p.whyTeams(r)
 	p.Acts = r.personActs(p)
 	p.Mail = r.invitationCard(p)
+	p.Sessions = r.sessionRows(p.Member, sessions)
 	p.Lead, p.Details = r.personDetails(p, sessions)
+	if p.SignIns, err = r.signIns(p.ID); err != nil {
+		return err
+	}
 	return r.pageWith(status, "person", head{title: p.Name, nav: "people"}, p)
 }
 
@@ -228,11 +234,8 @@ func (r *request) personDetails(p personPage, sessions []models.Session) (lead s
 	if p.AcceptedAt != nil {
 		add("Joined", r.at(*p.AcceptedAt).Format("2 Jan 2006"), false)
 	}
-	living, last := 0, time.Time{}
+	last := time.Time{}
 	for _, s := range sessions {
-		if s.Living(p.Member, r.now) {
-			living++
-		}
 		if s.SeenAt.After(last) {
 			last = s.SeenAt
 		}
@@ -241,8 +244,7 @@ func (r *request) personDetails(p personPage, sessions []models.Session) (lead s
 		facts = append(facts, detail{Name: "Last click", Text: r.at(last).Ago()})
 	}
 	switch {
-	case living > 0:
-		add("Sessions", plural(living, "browser", "browsers"), false)
+	case len(p.Sessions) > 0: // they have a card of their own
 	case p.AcceptedAt == nil && p.Status == models.MemberInvited:
 		add("Sessions", "none yet", false)
 	default:

@@ -57,17 +57,27 @@ func (d *Dashboard) handle(rt route) http.Handler {
 	})
 }
 
-// maxForm bounds what a form may send.
-const maxForm = 64 << 10
+// What a form may send at most: one of ours, one with a file, and the answer of a provider.
+const (
+	maxForm   = 64 << 10
+	maxUpload = 1<<20 + 64<<10
+	maxAnswer = 256 << 10
+)
 
 // admit lets the request in, or says why not.
 func (r *request) admit(rt route) error {
 	if r.changes() {
 		// The standard protection lets a request through that says nothing of where it comes from. Browsers always do.
-		if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		limit := int64(maxForm)
+		switch {
+		case rt.rule == abroad:
+			limit = maxAnswer
+		case r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "":
 			return errOrigin
+		case strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data"):
+			limit = maxUpload
 		}
-		r.Body = http.MaxBytesReader(r.w, r.Body, maxForm)
+		r.Body = http.MaxBytesReader(r.w, r.Body, limit)
 		if err := r.ParseForm(); err != nil {
 			return &models.Error{Code: models.Invalid, Detail: "the form could not be read: go back and send it again", Err: err}
 		}
@@ -76,7 +86,7 @@ func (r *request) admit(rt route) error {
 	if err == nil {
 		r.visit, err = r.d.Gate.Visit(r.ctx, cookie.Value)
 	}
-	if rt.rule == open {
+	if rt.rule == open || rt.rule == abroad {
 		if err != nil && !models.Is(err, models.Unknown) && !errors.Is(err, http.ErrNoCookie) {
 			return err
 		}
@@ -127,6 +137,12 @@ func (r *request) htmx() bool { return r.Header.Get("HX-Request") == "true" }
 func (r *request) member() models.Member       { return r.visit.Member }
 func (r *request) workspace() models.Workspace { return r.visit.Workspace }
 func (r *request) signedIn() bool              { return r.visit.Session.ID != "" }
+
+// manages reports whether the visitor is an owner or admin.
+func (r *request) manages() bool {
+	role := r.member().Role
+	return role == models.RoleOwner || role == models.RoleAdmin
+}
 
 // operates reports whether the visitor may look at the queues of all workspaces.
 func (r *request) operates() bool {

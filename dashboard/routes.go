@@ -8,6 +8,7 @@ type rule uint8
 const (
 	unruled  rule = iota // no rule: a test fails for such a route
 	open                 // everybody
+	abroad               // everybody, with a form of another site: a provider's answer
 	signed               // whoever is signed in
 	admin                // owners and admins of the workspace
 	owner                // owners of the workspace
@@ -21,7 +22,7 @@ func (u rule) allows(r *request) error {
 	case signed:
 		return nil
 	case admin:
-		if role == models.RoleOwner || role == models.RoleAdmin {
+		if r.manages() {
 			return nil
 		}
 		return &models.Error{Code: models.Denied, Detail: "only owners and admins can open this page: ask an owner of the workspace to make you an admin"}
@@ -49,7 +50,7 @@ type route struct {
 // routes is every route there is, /dev/mail apart.
 func (d *Dashboard) routes() []route {
 	all := []route{
-		{"GET /{$}", admin, showStart},
+		{"GET /{$}", signed, showStart},
 		{"GET /static/{file}", open, showStatic},
 		{"/", open, showNothing},
 
@@ -59,10 +60,20 @@ func (d *Dashboard) routes() []route {
 		{"GET /signin/{token}", open, showLink},
 		{"POST /signin/{token}", open, useLink},
 		{"POST /signin/again", signed, askAgain},
+		{"GET /signin/sso", open, showFindSSO},
+		{"POST /signin/sso", open, findSSO},
+		{"GET /saml/{id}/metadata", open, showServiceMetadata},
+		{"GET /saml/{id}/login", open, beginSSO},
+		{"GET /saml/{id}/again", signed, beginAgain},
+		{"POST /saml/{id}/acs", abroad, takeAnswer},
 		{"POST /signout", signed, signOut},
 		{"POST /workspace", signed, switchWorkspace},
 		{"POST /theme", open, setTheme},
 		{"GET /find", admin, find},
+		{"GET /account/sessions", signed, showSessions},
+		{"POST /account/sessions/{id}/end", signed, endSession},
+		{"POST /account/sessions/end-others", signed, endOtherSessions},
+		{"POST /account/sessions/end-all", signed, endAllSessions},
 
 		{"GET /activity", admin, showActivity},
 		{"GET /activity.csv", admin, exportActivity},
@@ -86,6 +97,13 @@ func (d *Dashboard) routes() []route {
 		{"POST /settings/security/directory-sync/{id}/roles", owner, mapRole},
 		{"POST /settings/security/directory-sync/{id}/invitations", owner, setInvitations},
 		{"POST /settings/security/directory-sync/{id}/invitations/send", owner, sendWaiting},
+		{"GET /settings/security/sso", owner, showSSO},
+		{"POST /settings/security/sso", owner, configureSSO},
+		{"POST /settings/security/sso/certificates", owner, setCertificates},
+		{"POST /settings/security/sso/options", owner, setSSOOptions},
+		{"POST /settings/security/sso/require", owner, requireSSO},
+		{"POST /settings/security/sso/disable", owner, disableSSO},
+		{"GET /settings/security/sso/test", owner, testSSO},
 		{"GET /people", admin, showPeople},
 		{"GET /people.csv", admin, exportPeople},
 		{"GET /people/{id}", admin, showPerson},

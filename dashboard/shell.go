@@ -66,6 +66,7 @@ type shell struct {
 	Held       store.HeldFigures
 	HeldFor    string // how long the oldest of them has waited
 	Owner      bool
+	Admin      bool // an owner or admin: what they alone may open is shown
 	Operator   bool
 	Queue      bool // Asynqmon can be shown
 	Version    string
@@ -125,7 +126,7 @@ func (r *request) shell(h head) (shell, error) {
 	m, w := r.member(), r.workspace()
 	s := shell{
 		Title: h.title, Nav: h.nav, Wide: h.wide, Theme: r.theme(), Path: r.URL.RequestURI(), Member: m, Workspace: w,
-		Owner: m.Role == models.RoleOwner, Operator: r.operates(), Queue: r.d.Queue != nil, Version: r.d.Version,
+		Owner: m.Role == models.RoleOwner, Admin: r.manages(), Operator: r.operates(), Queue: r.d.Queue != nil, Version: r.d.Version,
 	}
 	own, err := r.d.Store.SignInMembers(r.ctx, m.EmailKey)
 	if err != nil {
@@ -140,6 +141,10 @@ func (r *request) shell(h head) (shell, error) {
 			return s, err
 		}
 	}
+	s.Note = r.note()
+	if !s.Admin {
+		return s, nil
+	}
 	if s.Connection, err = r.newestConnection(); err != nil {
 		return s, err
 	}
@@ -150,7 +155,6 @@ func (r *request) shell(h head) (shell, error) {
 		return s, err
 	}
 	s.HeldFor = r.waited(s.Held.Oldest)
-	s.Note = r.note()
 	return s, nil
 }
 
@@ -185,14 +189,14 @@ func secureHeaders(h http.Header, policy string) {
 type errorPage struct {
 	Code, Heading, Text string
 	RequestID           string // for faults of ours
-	SignedIn            bool
+	SignedIn, Admin     bool
 	Retry               string // a path to try again, "" for none
 }
 
 // fail answers a request that cannot be served as asked.
 func (r *request) fail(err error) {
 	var prove *proveError
-	status, p := http.StatusInternalServerError, errorPage{SignedIn: r.signedIn()}
+	status, p := http.StatusInternalServerError, errorPage{SignedIn: r.signedIn(), Admin: r.manages()}
 	detail := func() string {
 		var e *models.Error
 		if errors.As(err, &e) {
@@ -209,13 +213,16 @@ func (r *request) fail(err error) {
 		_, _ = r.w.Write([]byte(goodbye)) // an error means that the visitor has left
 		return
 	case errors.As(err, &prove):
-		_ = r.solo(http.StatusForbidden, "prove", "Is it still you?", prove.back) // whatever went wrong there, nothing was done here
+		_ = r.solo(http.StatusForbidden, "prove", "Is it still you?", r.proving(prove.back)) // whatever went wrong there, nothing was done here
 		return
 	case models.Is(err, models.Unknown):
 		r.signInFirst()
 		return
 	case models.Is(err, models.NotFound):
 		status, p.Code, p.Heading, p.Text = http.StatusNotFound, "404", "There is nothing here", "The page has moved, or it belongs to another workspace. Check the workspace at the top left, or search for the person or the group."
+		if p.SignedIn && !p.Admin {
+			p.Text = "The page has moved, or it belongs to another workspace. Check the address."
+		}
 	case models.Is(err, models.Denied):
 		status, p.Code, p.Heading, p.Text = http.StatusForbidden, "403", "This is not yours to open", detail()
 	case models.Is(err, models.Invalid):
@@ -240,6 +247,11 @@ func (r *request) fail(err error) {
 		_ = r.send(status, r.d.pages["error"].Lookup("toast"), p.Heading+". "+p.Text) // the template is known to be good
 		return
 	}
+	if p.SignedIn && !p.Admin && status < 500 { // what they may open is around it
+		if r.pageWith(status, "error", head{title: p.Heading}, p) == nil {
+			return
+		}
+	}
 	if err := r.solo(status, "error", p.Heading, p); err != nil {
 		http.Error(r.w, p.Heading, status)
 	}
@@ -260,20 +272,6 @@ func (r *request) signInFirst() {
 }
 
 func showNothing(r *request) error { return errNothing }
-
-// showStart sends on to what the workspace is here for.
-func showStart(r *request) error {
-	c, err := r.newestConnection()
-	if err != nil {
-		return err
-	}
-	to := "/settings/security"
-	if c != nil {
-		to = connectionPath(c.ID)
-	}
-	http.Redirect(r.w, r.Request, to, http.StatusSeeOther)
-	return nil
-}
 
 // connectionPath is the page of a connection.
 func connectionPath(id string) string { return "/settings/security/directory-sync/" + id }

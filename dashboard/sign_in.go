@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"outpost/mail"
 	"outpost/models"
@@ -27,7 +26,7 @@ func showSignIn(r *request) error {
 	return r.solo(http.StatusOK, "sign_in", "Sign in", signInPage{Next: r.URL.Query().Get("next")})
 }
 
-// askSignIn mails a link where the address is that of an owner or admin. The answer is the same where it is not.
+// askSignIn mails a link where the address is that of an active member. The answer is the same where it is not.
 func askSignIn(r *request) error {
 	email := strings.TrimSpace(r.PostFormValue("email"))
 	next := localPath(r.PostFormValue("next"))
@@ -136,9 +135,12 @@ func (r *request) linkGone(err error) error {
 func useLink(r *request) error {
 	link, same, err := r.d.Gate.Link(r.ctx, r.PathValue("token"), r.cookie(browserCookie))
 	if err != nil {
-		return r.linkGone(err)
+		return r.linkRefused(link, err)
 	}
 	if !same && scim.Fold(strings.TrimSpace(r.PostFormValue("email"))) != link.EmailKey {
+		if err := r.linkFailed(link, "the sign-in link was opened in another browser, with another address"); err != nil {
+			return err
+		}
 		return r.solo(http.StatusUnprocessableEntity, "link", "Sign in", linkPage{Token: r.PathValue("token"), AskAddress: true, Error: "The link is for another address. Type the one that the mail came to."})
 	}
 	var secret string
@@ -150,13 +152,13 @@ func useLink(r *request) error {
 			return err
 		}
 		tx.Add(&models.AuditEntry{
-			ID: outbox.ID(), WorkspaceID: m.WorkspaceID, Actor: m.Name, IP: r.ip(), Method: "signin", TargetType: models.ResourceMember, TargetID: m.ID,
+			ID: outbox.ID(), WorkspaceID: m.WorkspaceID, Actor: m.Name, IP: r.ip(), Method: methodSignIn, TargetType: models.ResourceMember, TargetID: m.ID,
 			Status: http.StatusOK, Detail: "signed in by e-mailed link", RequestID: r.id, UserAgent: s.UserAgent, At: r.now,
 		})
 		return nil
 	})
 	if models.Is(err, models.Stale) || models.Is(err, models.Denied) {
-		return r.linkGone(err)
+		return r.linkRefused(link, err)
 	}
 	if err != nil {
 		return err
@@ -181,7 +183,7 @@ func signOut(r *request) error {
 	return r.seeOther("/signin", "You are signed out.")
 }
 
-// switchWorkspace takes the visitor to another workspace that they are an owner or admin of: a new session with a new cookie.
+// switchWorkspace takes the visitor to another workspace that they are a member of: a new session with a new cookie.
 func switchWorkspace(r *request) error {
 	own, err := r.d.Store.SignInMembers(r.ctx, r.member().EmailKey)
 	if err != nil {
@@ -191,11 +193,10 @@ func switchWorkspace(r *request) error {
 		if m.WorkspaceID != r.PostFormValue("workspace") || r.visit.Session.Method != "link" {
 			continue
 		}
-		s, secret := sso.Begin(m, r.origin(), r.visit.Session.ProvedAt, r.now)
-		s.CreatedAt = later(r.visit.Session.CreatedAt, r.now.Add(-models.SessionLife)) // no longer life by going to and fro
-		err := r.d.Store.Write(r.ctx, func(tx *store.Tx) error {
-			tx.Add(&s)
-			return tx.EndSession(r.visit.Session.ID, r.now)
+		var secret string
+		err := r.d.Store.Write(r.ctx, func(tx *store.Tx) (err error) {
+			secret, err = r.d.Gate.Switch(tx, r.visit.Session, m, r.origin())
+			return err
 		})
 		if err != nil {
 			return err
@@ -204,11 +205,4 @@ func switchWorkspace(r *request) error {
 		return r.seeOther("/", "")
 	}
 	return errNothing
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -82,8 +82,10 @@ func told(e store.StoryEvent, name, by string) storyEvent {
 	switch {
 	case e.Entry.Status >= 400:
 		out.Icon, out.Mark = "bad", "failed"
-	case e.Entry.Method == "signin":
+	case e.Entry.Method == methodSignIn:
 		out.Icon = "key"
+	case e.Entry.Method == methodSignOut:
+		out.Icon = "out"
 	case deactivates || e.Entry.Method == "deactivate":
 		out.Icon = "lock"
 	case !byHTTP(*e.Entry):
@@ -113,13 +115,9 @@ func because(e models.AuditEntry, changes []models.Change) (lines []string) {
 	}
 	switch {
 	case e.Status >= 400:
-		lines = []string{sentence("refused: " + e.Detail)}
-	case e.Method == "signin":
-		line := sentence(e.Detail)
-		if e.UserAgent != "" || e.IP != "" {
-			line = strings.TrimSuffix(line, ".") + ", " + strings.Trim(browser(e.UserAgent)+" from "+e.IP, " ") + "."
-		}
-		lines = append(lines, line)
+		lines = []string{sentence("refused: " + withOrigin(e))}
+	case e.Method == methodSignIn, e.Method == methodSignOut:
+		lines = append(lines, sentence(withOrigin(e)))
 	case e.Detail == noChange && len(changes) == 0:
 		lines = append(lines, "Nothing to change.")
 	case strings.HasPrefix(e.Detail, "held:"):
@@ -128,28 +126,12 @@ func because(e models.AuditEntry, changes []models.Change) (lines []string) {
 	return lines
 }
 
-// browser is a browser by its name and system, as far as it says them.
-func browser(agent string) string {
-	name, system := "", ""
-	for _, b := range [][2]string{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}} {
-		if strings.Contains(agent, b[0]) {
-			name = b[1]
-			break
-		}
+// withOrigin is what an entry says, and for what people do about signing in from where they did it.
+func withOrigin(e models.AuditEntry) string {
+	if from := comingFrom(e); from != "" && (e.Method == methodSignIn || e.Method == methodSignOut) {
+		return e.Detail + ", " + from
 	}
-	for _, s := range [][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"Linux", "Linux"}} {
-		if strings.Contains(agent, s[0]) {
-			system = s[1]
-			break
-		}
-	}
-	switch {
-	case name == "":
-		return ""
-	case system == "":
-		return name
-	}
-	return name + " on " + system
+	return e.Detail
 }
 
 // changeLine says one change: "title: Senior engineer → Staff engineer".

@@ -130,10 +130,17 @@ func groupPhrase(e models.AuditEntry, changes []models.Change, by string) phrase
 	return about(by + " changed")
 }
 
+// What people do about signing in themselves, as the audit calls it.
+const (
+	methodSignIn  = "signin"
+	methodSignOut = "signout"
+)
+
 // handWords are what people do themselves, by the method of the audit entry; %s is who did it, and @ whom or what it is
 // about.
 var handWords = map[string]string{
-	"signin":            "@ signed in",
+	methodSignIn:        "@ signed in",
+	methodSignOut:       "@ signed out",
 	"retry":             "%s tried again what had failed",
 	"approve":           "%s allowed what was held for @",
 	"discard":           "%s kept @ as they were",
@@ -163,6 +170,9 @@ func handPhrase(e models.AuditEntry, changes []models.Change) phrase {
 		who = "The command line"
 	}
 	words := handWords[e.Method]
+	if e.Method == methodSignIn && e.Status >= 400 {
+		words = "The sign-in of @ was refused"
+	}
 	if e.Method == "retry" && e.OperationID != nil {
 		words = "%s tried a failed job again"
 	}

@@ -18,8 +18,8 @@ const (
 	ActivityRequests ActivityTab = "requests" // of providers
 	ActivityJobs     ActivityTab = "jobs"     // operations
 	ActivityMails    ActivityTab = "mails"    // operations that send one
-	ActivitySignIns  ActivityTab = "signins"
-	ActivityHand     ActivityTab = "hand" // what people did themselves
+	ActivitySignIns  ActivityTab = "signins"  // and the refused ones, and what people end of their own
+	ActivityHand     ActivityTab = "hand"     // what people did themselves
 )
 
 // ActivityRefused is the state, beside those of operations, of a request that was refused.
@@ -153,9 +153,9 @@ func (s *Store) entriesWhere(q ActivityQuery) (where string, args []any, ok bool
 	case ActivityRequests:
 		where += " AND " + byHTTP
 	case ActivitySignIns:
-		where += " AND NOT " + byHTTP + " AND a.method = 'signin'"
+		where += " AND NOT " + byHTTP + " AND a.method IN ('signin', 'signout')"
 	case ActivityHand:
-		where += " AND NOT " + byHTTP + " AND a.method <> 'signin'"
+		where += " AND NOT " + byHTTP + " AND a.method NOT IN ('signin', 'signout')"
 	}
 	if q.State == ActivityRefused {
 		where += " AND a.status >= 400"

@@ -81,6 +81,13 @@ func (tx *Tx) AnyMember(id string) (models.Member, error) {
 	return one[models.Member](tx, "the member", "SELECT * FROM members WHERE id = ?", id)
 }
 
+// AnyMember finds a member of any workspace, without a transaction.
+func (s *Store) AnyMember(ctx context.Context, id string) (models.Member, error) {
+	var m models.Member
+	err := s.r(ctx).Where("id = ?", id).Take(&m).Error
+	return m, translate(err, "the member")
+}
+
 // SaveMember writes every changeable column of a member that the transaction has locked.
 func (tx *Tx) SaveMember(m models.Member) error {
 	n, err := tx.exec("save the member", `UPDATE members SET email = ?, email_key = ?, name = ?, role = ?, status = ?, directory_user_id = ?, applied_version = ?,

@@ -27,18 +27,31 @@ func (s *Store) Visit(ctx context.Context, tokenHash []byte) (Visit, error) {
 	return v, translate(err, "the session")
 }
 
-// SessionHolder finds a session by its cookie's hash with what of its member decides whether it counts, in one statement.
-func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (models.Session, models.Member, error) {
-	var row struct {
+// SessionHolders finds sessions by their ids with what of their members and workspaces decides whether they count, in one
+// statement however many there are: the member's status, epoch and role, and what the workspace asks of a session.
+func (s *Store) SessionHolders(ctx context.Context, ids []string) ([]Visit, error) {
+	var rows []struct {
 		models.Session
 		Status models.MemberStatus
 		Now    struct {
 			Epoch int64
 			Role  models.Role
 		} `gorm:"embedded;embeddedPrefix:member_"`
+		Plan       models.Plan
+		RequireSSO *string
+		BreakGlass *string
 	}
-	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role FROM sessions s JOIN members m ON m.id = s.member_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
-	return row.Session, models.Member{ID: row.MemberID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role}, translate(err, "the session")
+	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role, w.plan, w.require_sso, w.break_glass
+		FROM sessions s JOIN members m ON m.id = s.member_id JOIN workspaces w ON w.id = s.workspace_id WHERE s.id `+s.dialect.in, s.dialect.list(ids)).Scan(&rows).Error
+	visits := make([]Visit, len(rows))
+	for i, row := range rows {
+		visits[i] = Visit{
+			Session:   row.Session,
+			Member:    models.Member{ID: row.MemberID, WorkspaceID: row.WorkspaceID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role},
+			Workspace: models.Workspace{ID: row.WorkspaceID, Plan: row.Plan, RequireSSO: row.RequireSSO, BreakGlass: row.BreakGlass},
+		}
+	}
+	return visits, translate(err, "sessions")
 }
 
 // Sessions lists the sessions of a member that have not ended and began after since, newest first.
@@ -46,6 +59,28 @@ func (s *Store) Sessions(ctx context.Context, memberID string, since time.Time) 
 	var all []models.Session
 	err := s.r(ctx).Where("member_id = ? AND ended_at IS NULL AND created_at > ?", memberID, since.UTC()).Order("id DESC").Find(&all).Error
 	return all, translate(err, "sessions")
+}
+
+// Session finds a session of a member, whether it has ended or not.
+func (s *Store) Session(ctx context.Context, memberID, id string) (models.Session, error) {
+	var one models.Session
+	err := s.r(ctx).Where("id = ? AND member_id = ?", id, memberID).Take(&one).Error
+	return one, translate(err, "the session")
+}
+
+// SignIns lists the last sign-ins of a member, and those that were refused, newest first.
+func (s *Store) SignIns(ctx context.Context, workspaceID, memberID string, limit int) ([]models.AuditEntry, error) {
+	var entries []models.AuditEntry
+	err := s.r(ctx).Raw("SELECT "+listedEntry+" FROM audit_entries a WHERE a.target_id = ? AND a.workspace_id = ? AND a.method = 'signin' ORDER BY a.target_id DESC, a.id DESC LIMIT ?",
+		memberID, workspaceID, limit).Scan(&entries).Error
+	return entries, translate(err, "sign-ins")
+}
+
+// RefusedSignIns counts the sign-ins of a member that were refused since.
+func (s *Store) RefusedSignIns(ctx context.Context, workspaceID, memberID string, since time.Time) (int, error) {
+	var n int
+	err := s.r(ctx).Raw("SELECT count(*) FROM audit_entries WHERE target_id = ? AND workspace_id = ? AND method = 'signin' AND status >= 400 AND at > ?", memberID, workspaceID, since.UTC()).Scan(&n).Error
+	return n, translate(err, "sign-ins")
 }
 
 // SessionSeen records, coarsely, that a session is in use.
@@ -60,16 +95,29 @@ func (tx *Tx) RenewSession(id string, before, after []byte, role models.Role) er
 	return affected(n, err, "the session")
 }
 
+// SessionByID finds a session by its id.
+func (tx *Tx) SessionByID(id string) (models.Session, error) {
+	return one[models.Session](tx, "the session", "SELECT * FROM sessions WHERE id = ?", id)
+}
+
 // EndSession ends a session. It is no error when it has ended already.
 func (tx *Tx) EndSession(id string, at time.Time) error {
 	_, err := tx.exec("end the session", "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL", at.UTC(), id)
 	return err
 }
 
-// SignInMembers lists the active owners and admins with an address, in every workspace, the one last used first.
+// LeaveSession ends a session that another takes the place of. It fails with Stale when the session has ended already, or
+// all sessions of its member have.
+func (tx *Tx) LeaveSession(id string, at time.Time) error {
+	n, err := tx.exec("leave the session", `UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL
+		AND epoch = (SELECT m.session_epoch FROM members m WHERE m.id = sessions.member_id AND m.status = 'active')`, at.UTC(), id)
+	return affected(n, err, "the session")
+}
+
+// SignInMembers lists the active members with an address, in every workspace, the one last used first.
 func (s *Store) SignInMembers(ctx context.Context, emailKey string) ([]models.Member, error) {
 	var ms []models.Member
-	err := s.r(ctx).Raw(`SELECT m.* FROM members m WHERE m.email_key = ? AND m.email_key <> '' AND m.status = 'active' AND m.role IN ('owner', 'admin')
+	err := s.r(ctx).Raw(`SELECT m.* FROM members m WHERE m.email_key = ? AND m.email_key <> '' AND m.status = 'active'
 		ORDER BY (SELECT max(seen_at) FROM sessions x WHERE x.member_id = m.id) DESC NULLS LAST, m.id DESC LIMIT 50`, emailKey).Scan(&ms).Error
 	return ms, translate(err, "members")
 }
@@ -100,13 +148,17 @@ func (s *Store) SignInsAsked(ctx context.Context, emailKey, ip string, since tim
 	return n.ForAddress, n.FromIP, translate(err, "sign-in links")
 }
 
-// PruneSessions forgets sessions and links that ended before.
+// PruneSessions forgets sessions, and links, requests and assertions, that ended before.
 func (tx *Tx) PruneSessions(before time.Time) error {
 	if _, err := tx.exec("prune sessions", "DELETE FROM sessions WHERE created_at < ?", before.UTC()); err != nil {
 		return err
 	}
-	_, err := tx.exec("prune sign-in links", "DELETE FROM sign_in_links WHERE expires_at < ?", before.UTC())
-	return err
+	for _, table := range [...]string{"sign_in_links", "saml_requests", "saml_assertions"} {
+		if _, err := tx.exec("prune "+table, "DELETE FROM "+table+" WHERE expires_at < ?", before.UTC()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WorkspacesOf finds workspaces by their ids.

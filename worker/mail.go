@@ -156,7 +156,15 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 		case link.UsedAt != nil || !w.Now().Before(link.ExpiresAt):
 			return message, "not sent: the sign-in link had ended when it was due", nil
 		}
-		message, err = mail.SignIn{ID: link.ID, To: m.Recipient, URL: w.PublicURL + "/signin/" + w.Gate.Token(link.ID), ExpiresAt: link.ExpiresAt}.Message(w.From, w.host)
+		signIn := mail.SignIn{ID: link.ID, To: m.Recipient, URL: w.PublicURL + "/signin/" + w.Gate.Token(link.ID), ExpiresAt: link.ExpiresAt}
+		if space.RequiresSSO(member.ID) {
+			c, err := tx.Connection(*space.RequireSSO)
+			if err != nil {
+				return message, "", err
+			}
+			signIn.Provider, signIn.Workspace, signIn.URL = c.Provider.Title(), space.Name, w.PublicURL+"/saml/"+c.ID+"/login"
+		}
+		message, err = signIn.Message(w.From, w.host)
 		return message, "", unsendable(err)
 	}
 	if m.Kind == models.MailAddressChanged {

@@ -97,7 +97,7 @@
       const menu = $('details.menu[open]');
       if (menu) { menu.open = false; $('summary', menu).focus(); }
     }
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input:not([type=checkbox]), textarea, select, [contenteditable]') || localStorage.getItem('keys') === 'off' || $('dialog[open]')) return;
+    if (!keysOn || e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input:not([type=checkbox]), textarea, select, [contenteditable]') || localStorage.getItem('keys') === 'off' || $('dialog[open]')) return;
     if (Date.now() - g < 1500 && pages[e.key]) { g = 0; return location.assign(pages[e.key]); }
     const rows = $$('main tbody tr .main a, main tbody tr .main b[tabindex]'), at = rows.findIndex(a => a.closest('tr').contains(document.activeElement));
     switch (e.key) {

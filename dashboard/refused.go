@@ -1,0 +1,58 @@
+package dashboard
+
+import (
+	"net/http"
+	"strings"
+
+	"outpost/models"
+	"outpost/outbox"
+	"outpost/sso"
+	"outpost/store"
+)
+
+// maxRefused bounds the refused sign-ins of one member that are recorded in sso.LinkLife: whoever has an old link, or an
+// old answer of an identity provider, cannot fill the audit with it.
+const maxRefused = 10
+
+// refused records that somebody could not sign in as a member, and why. It is for whoever holds something of ours that
+// names the member; an attempt that names nobody is not recorded.
+func (r *request) refused(workspaceID, memberID, detail string) error {
+	n, err := r.d.Store.RefusedSignIns(r.ctx, workspaceID, memberID, r.now.Add(-sso.LinkLife))
+	if err != nil || n >= maxRefused {
+		return err
+	}
+	return r.d.Store.Write(r.ctx, func(tx *store.Tx) error {
+		tx.Add(&models.AuditEntry{
+			ID: outbox.ID(), WorkspaceID: workspaceID, Actor: "somebody", IP: r.ip(), Method: methodSignIn, TargetType: models.ResourceMember, TargetID: memberID,
+			Status: http.StatusForbidden, Detail: detail, RequestID: r.id, UserAgent: r.agent(), At: r.now,
+		})
+		return nil
+	})
+}
+
+// linkRefused answers somebody whose link is no good, and records it where the link names a member.
+func (r *request) linkRefused(link models.SignInLink, err error) error {
+	if link.MemberID != nil && (models.Is(err, models.Stale) || models.Is(err, models.Denied)) {
+		// Why, without what they should do now.
+		why, _, _ := strings.Cut(err.(*models.Error).Detail, ":")
+		if err := r.linkFailed(link, why); err != nil {
+			return err
+		}
+	}
+	return r.linkGone(err)
+}
+
+// linkFailed records that a link of a member signed nobody in.
+func (r *request) linkFailed(link models.SignInLink, why string) error {
+	if link.MemberID == nil {
+		return nil
+	}
+	m, err := r.d.Store.AnyMember(r.ctx, *link.MemberID)
+	if models.Is(err, models.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.refused(m.WorkspaceID, m.ID, why)
+}
