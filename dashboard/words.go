@@ -130,10 +130,12 @@ func groupPhrase(e models.AuditEntry, changes []models.Change, by string) phrase
 	return about(by + " changed")
 }
 
-// What people do about signing in themselves, as the audit calls it.
+// What people do about getting in and out themselves, as the audit calls it.
 const (
-	methodSignIn  = "signin"
-	methodSignOut = "signout"
+	methodSignIn   = "signin"
+	methodSignOut  = "signout"
+	methodAccept   = "accept invitation"
+	methodAskAgain = "ask for invitation"
 )
 
 // handWords are what people do themselves, by the method of the audit entry; %s is who did it, and @ whom or what it is
@@ -151,6 +153,8 @@ var handWords = map[string]string{
 	"invite":            "%s invited @",
 	"resend invitation": "%s sent the invitation to @ again",
 	"void invitation":   "%s withdrew the invitation of @",
+	methodAccept:        "@ joined",
+	methodAskAgain:      "@ asked for another invitation",
 	"send invitations":  "%s sent the invitations that waited",
 	"map":               "%s changed the role that @ gives",
 	"settings":          "%s changed how people are invited",
@@ -210,6 +214,14 @@ func operationPhrase(op models.Operation, by string) phrase {
 			return phrase{Before: "The invitation to ", After: " was mailed"}
 		}
 		return phrase{Before: "The invitation to ", After: " is to be mailed"}
+	case models.KindInvitationReminder:
+		switch {
+		case failed, unsent, op.State == models.OperationSuperseded:
+			return phrase{Before: "The reminder to ", After: " was not mailed"}
+		case settled:
+			return about("A reminder of the invitation was mailed to")
+		}
+		return about("A reminder of the invitation is to be mailed to")
 	case models.KindNoticeEmail:
 		switch {
 		case failed, unsent, op.State == models.OperationSuperseded:
@@ -353,7 +365,8 @@ func jobWords(op models.Operation) string {
 	words := map[models.Kind][2]string{
 		models.KindUserUpsert: {"Bring the person up to date", "Person brought up to date"}, models.KindUserDeactivate: {"End access and tidy up", "Access ended and tidied up"},
 		models.KindGroupSync: {"Bring the team up to date", "Team brought up to date"}, models.KindInvitationEmail: {"Mail the invitation", "Invitation mailed"},
-		models.KindNoticeEmail: {"Tell the old address", "Old address told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
+		models.KindInvitationReminder: {"Remind of the invitation", "Reminder mailed"},
+		models.KindNoticeEmail:        {"Tell the old address", "Old address told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
 		models.KindMemberMirror: {"Show the member to the provider", "Member shown to the provider"},
 	}[op.Kind]
 	switch {

@@ -124,6 +124,7 @@ type Invitation struct {
 	TokenHash   []byte
 	State       InvitationState
 	ExpiresAt   time.Time
+	RemindedAt  *time.Time // when it was decided whether to remind of it, nil while that is to come
 	CreatedAt   time.Time
 }
 
@@ -146,6 +147,7 @@ type MailKind string
 // The mails that operations send.
 const (
 	MailInvitation     MailKind = "invitation"
+	MailReminder       MailKind = "invitation.reminder"
 	MailAddressChanged MailKind = "address.changed"
 	MailSignIn         MailKind = "sign.in"
 )

@@ -183,10 +183,10 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 		return message, "not sent: the person had no access any more when it was due", nil
 	case member.Status == models.MemberActive:
 		return message, "not sent: the person had joined already when it was due", nil
+	case inv.State == models.InvitationExpired, inv.State == models.InvitationOpen && !w.Now().Before(inv.ExpiresAt):
+		return message, "not sent: the invitation had expired when it was due", nil
 	case inv.State != models.InvitationOpen || inv.EmailKey != member.EmailKey:
 		return message, "not sent: the invitation was withdrawn before it was due", nil
-	case !w.Now().Before(inv.ExpiresAt):
-		return message, "not sent: the invitation had expired when it was due", nil
 	}
 	teams, err := tx.TeamNames(member.ID)
 	if err != nil {
@@ -197,7 +197,7 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 		inviter = space.Name
 	}
 	message, err = mail.Invitation{
-		ID: inv.ID, Copy: m.Copy, SenderName: sender, InvitedBy: inviter, To: inv.Email, Name: member.Name, Workspace: space.Name, Provider: provider, Teams: teams,
+		ID: inv.ID, Copy: m.Copy, Reminder: m.Kind == models.MailReminder, SenderName: sender, InvitedBy: inviter, To: inv.Email, Name: member.Name, Workspace: space.Name, Provider: provider, Teams: teams,
 		AcceptURL: w.PublicURL + "/invite/" + w.Workspace.InvitationToken(inv.ID), ExpiresAt: inv.ExpiresAt,
 	}.Message(w.From, w.host)
 	return message, "", unsendable(err)
