@@ -130,10 +130,12 @@ func groupPhrase(e models.AuditEntry, changes []models.Change, by string) phrase
 	return about(by + " changed")
 }
 
-// What people do about signing in themselves, as the audit calls it.
+// What people do about getting in and out themselves, as the audit calls it.
 const (
-	methodSignIn  = "signin"
-	methodSignOut = "signout"
+	methodSignIn   = "signin"
+	methodSignOut  = "signout"
+	methodAccept   = "accept invitation"
+	methodAskAgain = "ask for invitation"
 )
 
 // handWords are what people do themselves, by the method of the audit entry; %s is who did it, and @ whom or what it is
@@ -151,6 +153,8 @@ var handWords = map[string]string{
 	"invite":             "%s invited @",
 	"resend invitation":  "%s sent the invitation to @ again",
 	"void invitation":    "%s withdrew the invitation of @",
+	methodAccept:         "@ joined",
+	methodAskAgain:       "@ asked for another invitation",
 	"send invitations":   "%s sent the invitations that waited",
 	"map":                "%s changed the role that @ gives",
 	"settings":           "%s changed how people are invited",
@@ -161,8 +165,6 @@ var handWords = map[string]string{
 	"paused":             "%s paused the connection",
 	"active":             "%s resumed the connection",
 	"deleted":            "%s deleted the connection",
-	"accept invitation":  "@ joined",
-	"ask for invitation": "@ asked for another invitation",
 	"configure sso":      "%s gave the metadata for single sign-on",
 	"add certificate":    "%s added a certificate for single sign-on",
 	"remove certificate": "%s removed a certificate for single sign-on",
