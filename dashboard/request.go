@@ -128,6 +128,15 @@ func (r *request) still() (bool, error) {
 	return now.rule.allows(&now) == nil, nil
 }
 
+// goOn is the error for a visitor who lost access while a long answer was on its way.
+func (r *request) goOn() error {
+	still, err := r.still()
+	if err == nil && !still {
+		err = &models.Error{Code: models.Unknown, Detail: "access ended while the answer was on its way"}
+	}
+	return err
+}
+
 // changes reports whether the request may change anything.
 func (r *request) changes() bool {
 	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
