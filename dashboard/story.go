@@ -128,8 +128,13 @@ func because(e models.AuditEntry, changes []models.Change) (lines []string) {
 
 // withOrigin is what an entry says, and for what people do about signing in from where they did it.
 func withOrigin(e models.AuditEntry) string {
-	if from := comingFrom(e); from != "" && (e.Method == methodSignIn || e.Method == methodSignOut) {
+	from := comingFrom(e)
+	switch {
+	case from == "":
+	case e.Method == methodSignIn:
 		return e.Detail + ", " + from
+	case e.Method == methodSignOut:
+		return e.Detail + "; done in " + from
 	}
 	return e.Detail
 }
