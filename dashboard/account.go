@@ -4,7 +4,6 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
-	"strings"
 
 	"outpost/directory"
 	"outpost/models"
@@ -159,8 +158,11 @@ func (r *request) signIns(memberID string) (rows []signInRow, err error) {
 // comingFrom says from where an act of a person came: "Chrome on Windows from 203.0.113.7", "" where that is not known.
 func comingFrom(e models.AuditEntry) string {
 	text := device(e.UserAgent)
-	if e.IP != "" {
-		text += " from " + e.IP
+	switch {
+	case e.IP == "":
+		return text
+	case text == "":
+		text = "a browser"
 	}
-	return strings.TrimSpace(text)
+	return text + " from " + e.IP
 }

@@ -110,7 +110,7 @@ func TestWhoIsSignedInSomewhereElseEndsThatThemselves(t *testing.T) {
 		if strings.Join(said, "; ") != strings.Join(want, "; ") {
 			t.Errorf("the audit says %q", said)
 		}
-		other.get("/activity?tab=signins").says(t, "the sign-ins", "Some member</a> signed out", "Signed out of Safari on iPhone.", "Some member</a> signed in", "Refused")
+		other.get("/activity?tab=signins").says(t, "the sign-ins", "Some member</a> signed out", "Signed out of Safari on iPhone; done in Go-http-client/1.1 from 127.0.0.1.", "Some member</a> signed in", "Refused")
 		if other.get("/activity?tab=hand").has("signed out") {
 			t.Error("signing out is told as an act on others")
 		}

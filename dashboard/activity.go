@@ -365,7 +365,9 @@ func exportActivity(r *request) error {
 		}
 		_ = answer.SetWriteDeadline(time.Now().Add(30 * time.Second)) // a test's recorder has none
 		q.Before = page.Next
-		page, err = r.d.Store.Activity(r.ctx, q)
+		if page, err = r.d.Store.Activity(r.ctx, q); err == nil {
+			err = r.stays()
+		}
 	}
 	if err != nil {
 		panic(http.ErrAbortHandler) // the file must not look whole

@@ -68,9 +68,9 @@ func (r *request) cameWords(p personPage) string {
 	case p.AcceptedAt == nil:
 		return text + "."
 	case r.at(p.CreatedAt).sameDay(r.at(*p.AcceptedAt).Time):
-		return text + ", and joined the same day."
+		return text + ", and you joined the same day."
 	}
-	return text + ", and joined on " + r.at(*p.AcceptedAt).Format("2 January 2006") + "."
+	return text + ", and you joined on " + r.at(*p.AcceptedAt).Format("2 January 2006") + "."
 }
 
 // whomToAsk names the owners, and admins while there is room.

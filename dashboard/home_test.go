@@ -26,7 +26,7 @@ func TestAPlainMemberSignsInAndSeesTheirPlaceAlone(t *testing.T) {
 		v := s.signIn(t, ada.Member)
 
 		home := v.get("/")
-		home.says(t, "the home page", "You are a member of Acme.", ">Platform<", ">Design<", "Okta brought you in on ", "and joined the same day.", "You are managed by Okta through Directory Sync", "Owner (owner) and Some admin (admin)", `href="/account/sessions"`, "Sign out")
+		home.says(t, "the home page", "You are a member of Acme.", ">Platform<", ">Design<", "Okta brought you in on ", "and you joined the same day.", "You are managed by Okta through Directory Sync", "Owner (owner) and Some admin (admin)", `href="/account/sessions"`, "Sign out")
 		for _, hidden := range []string{`href="/people`, `href="/activity`, `href="/settings`, `href="/groups`, `href="/runs`, `href="/operator`, `action="/find"`, "data-keys-help", `id="keys"`, "change workspace"} {
 			if home.has(hidden) {
 				t.Errorf("the home page of a plain member has %s", hidden)

@@ -3,6 +3,7 @@ package dashboard_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"outpost/mail"
 	"outpost/models"
 	"outpost/outbox"
+	"outpost/sso"
 	"outpost/store"
 )
 
@@ -314,6 +316,7 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 		w := fixture.New(t, fixture.SQLite(t), nil)
 		ids := full(t, w)
 		s := serve(t, w, func(c *dashboard.Config) { c.OwnersOperate = true })
+		signIns(t, s)
 		p := s.browse(t, s.owner(t))
 		connection := "/settings/security/directory-sync/" + w.Connection.ID
 		look(t, p, s.URL,
@@ -336,9 +339,49 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 			seen{"queues", "/operator/queues", nil},
 			seen{"activity", "/activity", nil},
 			seen{"activity-no-match", "/activity?q=nobody-at-all", nil},
+			seen{"activity-sign-ins", "/activity?tab=signins", nil},
 			seen{"request", "/activity/requests/" + ids["audit"], nil},
 			seen{"failures", "/activity/failures", nil},
 			seen{"held", "/activity/held", nil},
+			seen{"sessions-alone", "/account/sessions", nil},
 		)
 	})
+	t.Run("a plain member", func(t *testing.T) {
+		t.Parallel()
+		w := fixture.New(t, fixture.SQLite(t), nil)
+		full(t, w)
+		s := serve(t, w, nil)
+		hana := signIns(t, s)
+		p := s.browse(t, hana)
+		p.Allow("403|404")
+		look(t, p, s.URL,
+			seen{"home", "/", nil},
+			seen{"sessions", "/account/sessions", nil},
+			seen{"error-403-member", "/people", nil},
+			seen{"error-404-member", "/nowhere", nil},
+		)
+		alone := s.browse(t, joined(t, w, w.Workspace.ID, "guest@acme.test", models.RoleMember))
+		look(t, alone, s.URL, seen{"home-no-team", "/", nil})
+	})
+}
+
+// signIns lets the first two people of the full workspace sign in here and there, and refuses some of it. It returns the
+// second, who is a plain member.
+func signIns(t *testing.T, s *site) models.Member {
+	t.Helper()
+	now := s.Clock.Now()
+	hana := s.save(t, address(1), func(m *models.Member) { m.Status, m.AcceptedAt = models.MemberActive, &now })
+	nadia, _ := s.World.Member(address(0))
+	for _, m := range []models.Member{nadia.Member, hana} {
+		for _, agent := range []string{windows, iphone, "curl/8.5.0"} {
+			s.signInWith(t, m, agent)
+			s.Clock.Advance(7 * time.Minute)
+		}
+		link, token := sso.PrintedLink(m, s.Clock.Now().Add(-time.Hour))
+		if err := s.Store.Write(t.Context(), func(tx *store.Tx) error { tx.Add(&link); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		s.stranger(t).do("POST", "/signin/"+token, url.Values{}, func(r *http.Request) { r.Header.Set("User-Agent", ubuntu) })
+	}
+	return hana
 }

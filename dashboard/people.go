@@ -258,7 +258,10 @@ func exportPeople(r *request) error {
 			return nil // an error means that the visitor has left
 		}
 		q.Before = rows[len(rows)-1].ID
-		if rows, err = r.d.Store.People(r.ctx, q, 0, exportPage, exportPage); err != nil {
+		if rows, err = r.d.Store.People(r.ctx, q, 0, exportPage, exportPage); err == nil {
+			err = r.stays()
+		}
+		if err != nil {
 			// A file that ends early must not look whole.
 			r.d.Log.Warn("export of people", "request_id", r.id, "error", err)
 			panic(http.ErrAbortHandler)

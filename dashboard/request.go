@@ -125,6 +125,15 @@ func (r *request) renew(cookie string) error {
 	return err
 }
 
+// stays is the error for a visitor who lost access while a long answer was on its way.
+func (r *request) stays() error {
+	still, err := r.d.Gate.Still(r.ctx, []store.Visit{r.visit})
+	if err == nil && !still[0] {
+		err = &models.Error{Code: models.Unknown, Detail: "access ended while the answer was on its way"}
+	}
+	return err
+}
+
 // changes reports whether the request may change anything.
 func (r *request) changes() bool {
 	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions

@@ -1,7 +1,9 @@
 package dashboard_test
 
 import (
+	"bytes"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,6 +11,8 @@ import (
 	"outpost/internal/testkit"
 	"outpost/internal/testkit/fixture"
 	"outpost/models"
+	"outpost/outbox"
+	"outpost/store"
 )
 
 // TestTheFirstRequestAfterADeactivationIsRefused uses old cookies from many sides while access ends: what was asked after
@@ -63,6 +67,60 @@ func TestTheFirstRequestAfterADeactivationIsRefused(t *testing.T) {
 			}
 			w.SetActive(ada.ID, true)
 			w.Settled(patience)
+		}
+	})
+}
+
+// cut is a browser that takes a file; began is called with its first bytes.
+type cut struct {
+	*httptest.ResponseRecorder
+	began func()
+}
+
+func (c *cut) Write(b []byte) (int, error) {
+	if c.Body.Len() == 0 {
+		c.began()
+	}
+	return c.ResponseRecorder.Write(b)
+}
+
+func TestAnExportStopsWhereAccessEnds(t *testing.T) {
+	t.Parallel()
+	fixture.Each(t, func(t *testing.T, w *fixture.World) {
+		s := serve(t, w, nil)
+		for range 3 {
+			if err := w.Store.Write(t.Context(), func(tx *store.Tx) error {
+				for range 1200 {
+					id := outbox.ID()
+					tx.Add(&models.Member{ID: id, WorkspaceID: w.Workspace.ID, Email: id + "@acme.test", EmailKey: id + "@acme.test", Name: "N", Role: models.RoleMember, HandRole: models.RoleMember, Status: models.MemberInvited, CreatedAt: w.Clock.Now(), UpdatedAt: w.Clock.Now()},
+						&models.AuditEntry{ID: outbox.ID(), WorkspaceID: w.Workspace.ID, Actor: "cli", Method: "invite", TargetType: models.ResourceMember, TargetID: id, Status: 200, At: w.Clock.Now()})
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, path := range []string{"/people.csv", "/activity.csv"} {
+			lines := func(began func(v *visitor)) (n int, whole bool) {
+				v := s.signIn(t, s.owner(t))
+				r := httptest.NewRequest("GET", path, nil)
+				for _, c := range v.http.Jar.Cookies(mustParse(t, s.URL)) {
+					r.AddCookie(c)
+				}
+				got := &cut{httptest.NewRecorder(), func() { began(v) }}
+				defer func() {
+					whole = recover() == nil
+					n = bytes.Count(got.Body.Bytes(), []byte("\n"))
+				}()
+				s.handler.ServeHTTP(got, r)
+				return n, true
+			}
+			if n, whole := lines(func(*visitor) {}); n < 3600 || !whole {
+				t.Errorf("%s has %d lines, whole %v", path, n, whole)
+			}
+			if n, whole := lines(func(v *visitor) { v.post("/signout", nil) }); n > 1001 || whole {
+				t.Errorf("%s has %d lines after access has ended, whole %v", path, n, whole)
+			}
 		}
 	})
 }

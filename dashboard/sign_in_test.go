@@ -26,7 +26,7 @@ func ask(t *testing.T, v *visitor, box *mail.Mailbox, email string) string {
 	testkit.Eventually(t, 10*time.Second, "the link is mailed", func() bool { return len(box.Messages()) > n })
 	newest := box.Messages()[0] // newest first
 	link := linkIn.FindString(newest.Text)
-	if newest.To != "owner@acme.test" || link == "" {
+	if newest.To != strings.ToLower(email) || link == "" {
 		t.Fatalf("%+v", newest)
 	}
 	return link
@@ -67,6 +67,28 @@ func TestOwnerSignsInByMailedLinkOnceAndInTheirBrowser(t *testing.T) {
 		}
 		if a := v.get("/settings/security"); a.status != 303 {
 			t.Errorf("after signing out: %d", a.status)
+		}
+	})
+}
+
+func TestAPlainMemberSignsInByMailedLink(t *testing.T) {
+	t.Parallel()
+	fixture.Each(t, func(t *testing.T, w *fixture.World) {
+		s, box := serve(t, w, nil), w.Mailbox(nil)
+		joined(t, w, w.Workspace.ID, "ada@acme.test", models.RoleMember)
+		v := s.stranger(t)
+		link := ask(t, v, box, "ada@acme.test")
+		if a := v.post(link, nil); a.status != 303 || a.header.Get("Location") != "/" {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		v.get("/").says(t, "the first page", "You are a member of Acme.", "You are in no team yet. Ask to be taken into one.")
+		// Who is invited, or was deactivated, gets no mail, and the same answer.
+		for _, status := range []models.MemberStatus{models.MemberInvited, models.MemberDeactivated} {
+			s.save(t, "ada@acme.test", func(m *models.Member) { m.Status = status })
+			n := len(w.Operations())
+			if a := s.stranger(t).post("/signin", url.Values{"email": {"ada@acme.test"}}); a.status != 303 || len(w.Operations()) != n {
+				t.Errorf("%s: %d, and %d operations", status, a.status, len(w.Operations())-n)
+			}
 		}
 	})
 }

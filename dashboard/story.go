@@ -141,7 +141,12 @@ func byThemselves(e models.AuditEntry) bool {
 
 // withOrigin is what an entry says, and for what people do about signing in from where they did it.
 func withOrigin(e models.AuditEntry) string {
-	if from := comingFrom(e); from != "" && byThemselves(e) {
+	from := comingFrom(e)
+	switch {
+	case from == "":
+	case e.Method == methodSignOut:
+		return e.Detail + "; done in " + from
+	case byThemselves(e):
 		return e.Detail + ", " + from
 	}
 	return e.Detail

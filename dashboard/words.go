@@ -279,7 +279,7 @@ func outcome(e *models.AuditEntry, changes []models.Change, op *models.Operation
 		if e.Status == 401 {
 			return "Refused, nothing was shown"
 		}
-		return sentence("refused: " + e.Detail)
+		return sentence("refused: " + withOrigin(*e))
 	}
 	if op == nil {
 		return handOutcome(e, changes)
@@ -330,7 +330,7 @@ func handOutcome(e *models.AuditEntry, changes []models.Change) string {
 	case e.Detail == "no change":
 		return "Nothing changed"
 	case e.Detail != "" && !byHTTP(*e):
-		return sentence(strings.TrimPrefix(e.Detail, "held: "))
+		return sentence(strings.TrimPrefix(withOrigin(*e), "held: "))
 	}
 	return changed(changes)
 }

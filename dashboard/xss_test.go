@@ -139,6 +139,15 @@ func TestWhatADirectorySendsIsOnlyEverText(t *testing.T) {
 	connection := "/settings/security/directory-sync/" + w.Connection.ID
 	pages = append(pages, "/settings/security", connection, connection+"/setup", "/settings/members", "/people", "/people?page=2", "/groups", "/runs", "/activity", "/activity?page=2", "/activity/failures", "/activity/held", "/operator/queues")
 	owner := s.owner(t)
+	for _, text := range packed(attacks) { // what browsers call themselves
+		s.signInWith(t, owner, strings.Map(func(r rune) rune {
+			if r < ' ' || r > '~' {
+				return ' '
+			}
+			return r
+		}, text))
+	}
+	pages = append(pages, "/account/sessions", "/activity?tab=signins")
 	v := s.signIn(t, owner)
 	p := s.browse(t, owner)
 	p.Allow("SSE|EventSource|\\[object Event\\]") // a live view that is left
