@@ -24,7 +24,7 @@ type ground struct {
 	db         *sql.DB
 	workspace  models.Workspace
 	connection models.Connection
-	group      models.Group // everybody is in it
+	group      models.Group // the people of this round are in it
 	people     [][2]ownerOf // two for each round
 }
 
@@ -95,7 +95,7 @@ func promote(g *ground, who, other ownerOf) error {
 	return g.Hands.ChangeRole(context.Background(), g.as(other), who.memberID, models.RoleOwner)
 }
 
-// remap lets the group that everybody is in give another role than before.
+// remap lets the group that both are in give another role than before.
 func remap(g *ground, round int, _, _ ownerOf) error {
 	return g.Directory.MapRole(context.Background(), g.caller(), g.group.ID, []models.Role{models.RoleAdmin, models.RoleMember}[round%2])
 }
@@ -185,16 +185,21 @@ func TestAWorkspaceAlwaysKeepsAnActiveOwner(t *testing.T) {
 			t.Cleanup(func() { db.Close() })
 			grounds := make([]*ground, len(pairs))
 			for i := range pairs {
-				grounds[i] = newGround(t, w, db, i, n)
-			}
-			settled(t, db)
-			for _, g := range grounds {
-				g.meet()
+				grounds[i] = newGround(t, w, db, i)
 			}
 			looks := watchOwners(t, db)
 			refused := make([]int, len(pairs))
 			without := 0
 			for round := range n {
+				if round%atATime == 0 {
+					for _, g := range grounds {
+						g.hire(t, min(atATime, n-round))
+					}
+					settled(t, db)
+					for _, g := range grounds {
+						g.meet(t)
+					}
+				}
 				for i, g := range grounds {
 					g.prepare(t, pairs[i], round)
 				}
@@ -233,8 +238,8 @@ func TestAWorkspaceAlwaysKeepsAnActiveOwner(t *testing.T) {
 	}
 }
 
-// newGround makes a workspace with the people of n rounds.
-func newGround(t *testing.T, w *fixture.World, db *sql.DB, number, n int) *ground {
+// newGround makes a workspace, which the founder owns.
+func newGround(t *testing.T, w *fixture.World, db *sql.DB, number int) *ground {
 	t.Helper()
 	g := &ground{World: w, db: db}
 	var err error
@@ -243,30 +248,40 @@ func newGround(t *testing.T, w *fixture.World, db *sql.DB, number, n int) *groun
 	issued, err := w.Directory.CreateConnection(t.Context(), g.workspace, models.ProviderOkta, "test")
 	must(t, err)
 	g.connection = issued.Connection
+	must(t, w.Directory.SetInvitations(t.Context(), g.caller(), g.connection.ID, directory.InvitationSettings{}))
+	return g
+}
+
+// atATime is for how many rounds people are provisioned at once.
+const atATime = 10
+
+// hire provisions the people of n more rounds, all of them in a group of their own.
+func (g *ground) hire(t *testing.T, n int) {
+	t.Helper()
 	var ids []string
-	for i := range n {
+	for range n {
 		var two [2]ownerOf
 		for j := range two {
-			u, err := w.Directory.CreateUser(t.Context(), g.caller(), w.Person(fmt.Sprintf("owner%d-%d", i, j)))
+			u, err := g.Directory.CreateUser(t.Context(), g.caller(), g.Person(fmt.Sprintf("owner%d-%d", len(g.people), j)))
 			must(t, err)
 			two[j].userID = u.ID
 			ids = append(ids, u.ID)
 		}
 		g.people = append(g.people, two)
 	}
-	g.group, err = w.Directory.CreateGroup(t.Context(), g.caller(), &scim.Group{DisplayName: "Everybody", Members: fixture.Members(ids...)})
+	var err error
+	g.group, err = g.Directory.CreateGroup(t.Context(), g.caller(), &scim.Group{DisplayName: fmt.Sprintf("Everybody of %d", len(g.people)), Members: fixture.Members(ids...)})
 	must(t, err)
-	return g
 }
 
 // meet finds the members that the people have become.
-func (g *ground) meet() {
-	g.T.Helper()
+func (g *ground) meet(t *testing.T) {
+	t.Helper()
 	for i := range g.people {
 		for j := range g.people[i] {
 			o := &g.people[i][j]
-			if err := g.db.QueryRow("SELECT id FROM members WHERE directory_user_id = $1", o.userID).Scan(&o.memberID); err != nil {
-				g.T.Fatal(err)
+			if o.memberID == "" {
+				must(t, g.db.QueryRow("SELECT id FROM members WHERE directory_user_id = $1", o.userID).Scan(&o.memberID))
 			}
 		}
 	}
