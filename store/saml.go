@@ -86,6 +86,13 @@ func (tx *Tx) SAMLSetup(connectionID string) (models.SAMLSetup, error) {
 	return one[models.SAMLSetup](tx, "the single sign-on", "SELECT * FROM saml_setups WHERE connection_id = ?"+tx.store.dialect.forShare, connectionID)
 }
 
+// SignsIn reports whether the people of a connection may sign in at its provider.
+func (tx *Tx) SignsIn(connectionID string) (bool, error) {
+	var n int
+	_, err := tx.query(&n, "the single sign-on", "SELECT count(*) FROM saml_setups WHERE connection_id = ? AND enabled", connectionID)
+	return n > 0, err
+}
+
 // SaveSAMLSetup writes every changeable column of a setup that the transaction has locked.
 func (tx *Tx) SaveSAMLSetup(s models.SAMLSetup) error {
 	n, err := tx.exec("save the single sign-on", `UPDATE saml_setups SET enabled = ?, entity_id = ?, sign_in_url = ?, certificates = ?, sign_requests = ?, key = ?, key_certificate = ?,

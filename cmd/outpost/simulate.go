@@ -23,13 +23,16 @@ func (p *program) simulateCommand() *cobra.Command {
 func (p *program) simulateOkta() *cobra.Command {
 	var url, token, style string
 	var plan simulator.Plan
-	cmd := p.command("okta --url BASE --token T [--users N] [--group NAME] [--style put|patch] [--concurrency C]", "Assign people and push a group as Okta does", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+	cmd := p.command("okta --url BASE --token T [--users N] [--group NAME] [--unassign N] [--style put|patch] [--concurrency C]", "Assign people and push a group as Okta does", cobra.NoArgs, func(ctx context.Context, _ []string) error {
 		kind, err := simulator.ParseStyle(style)
 		if err != nil {
 			return wrongUsage("--style: %v", err)
 		}
 		if plan.Users < 0 || plan.Concurrency < 1 {
 			return wrongUsage("--users must not be negative, and --concurrency must be 1 or more")
+		}
+		if plan.Deactivate < 0 || plan.Deactivate > plan.Users {
+			return wrongUsage("--unassign must be between 0 and --users: those who are unassigned are the last of them")
 		}
 		okta, err := simulator.New(url, token, kind)
 		if err != nil {
@@ -47,11 +50,12 @@ func (p *program) simulateOkta() *cobra.Command {
 		return err
 	})
 	cmd.Long = `Assign people to an Okta app and push a group with all of them in it, sending what Okta sends. The people are always the
-same: a second run finds and updates those of the first. --users 0 only tests the connection.`
+same: a second run finds and updates those of the first. --unassign takes the app away from the last of them again. --users 0 only tests the connection.`
 	cmd.Flags().StringVar(&url, "url", "", "SCIM base `URL` of the connection")
 	cmd.Flags().StringVar(&token, "token", "", "bearer `token` of the connection")
 	cmd.Flags().IntVar(&plan.Users, "users", 10, "`number` of people to assign")
 	cmd.Flags().StringVar(&plan.Group, "group", "", "`name` of a group to push with all of them in it")
+	cmd.Flags().IntVar(&plan.Deactivate, "unassign", 0, "`number` of these people, the last ones, who are unassigned at the end")
 	cmd.Flags().StringVar(&style, "style", "put", "`put` as an app made with Okta's wizard does, or patch as one from its integration network")
 	cmd.Flags().IntVar(&plan.Concurrency, "concurrency", 10, "`number` of people who are assigned at once")
 	requireFlags(cmd, "url", "token")
