@@ -241,6 +241,14 @@ func operationPhrase(op models.Operation, by string) phrase {
 			return phrase{Before: "The old address of ", After: " was told of the new one"}
 		}
 		return phrase{Before: "The old address of ", After: " is to be told of the new one"}
+	case models.KindOwnerEmail:
+		switch {
+		case failed, unsent, op.State == models.OperationSuperseded:
+			return phrase{Before: "An owner was not told of the certificate that ends: "}
+		case settled:
+			return phrase{After: " was told of the certificate that ends"}
+		}
+		return phrase{After: " is to be told of the certificate that ends"}
 	case models.KindSignInEmail:
 		switch {
 		case failed, unsent, op.State == models.OperationSuperseded:
@@ -377,7 +385,7 @@ func jobWords(op models.Operation) string {
 		models.KindUserUpsert: {"Bring the person up to date", "Person brought up to date"}, models.KindUserDeactivate: {"End access and tidy up", "Access ended and tidied up"},
 		models.KindGroupSync: {"Bring the team up to date", "Team brought up to date"}, models.KindInvitationEmail: {"Mail the invitation", "Invitation mailed"},
 		models.KindInvitationReminder: {"Remind of the invitation", "Reminder mailed"},
-		models.KindNoticeEmail:        {"Tell the old address", "Old address told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
+		models.KindNoticeEmail:        {"Tell the old address", "Old address told"}, models.KindOwnerEmail: {"Tell an owner of a certificate", "Owner told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
 		models.KindMemberMirror: {"Show the member to the provider", "Member shown to the provider"},
 	}[op.Kind]
 	switch {

@@ -73,6 +73,7 @@ var Kinds = [...]Policy{
 	{models.KindInvitationEmail, "invitation:email", Mail, 16, 20 * time.Second, patient, false},
 	{models.KindInvitationReminder, "invitation:reminder", Mail, 16, 20 * time.Second, patient, false},
 	{models.KindNoticeEmail, "notice:email", Mail, 16, 20 * time.Second, patient, false},
+	{models.KindOwnerEmail, "owner:email", Mail, 16, 20 * time.Second, patient, true},
 	{models.KindSignInEmail, "signin:email", Mail, 8, 20 * time.Second, soon, true},
 	{models.KindMemberMirror, "member:mirror", Upkeep, 25, 10 * time.Second, quick, false},
 }

@@ -147,6 +147,7 @@ type MailKind string
 // The mails that operations send.
 const (
 	MailInvitation     MailKind = "invitation"
+	MailCertificate    MailKind = "certificate.ends"
 	MailReminder       MailKind = "invitation.reminder"
 	MailAddressChanged MailKind = "address.changed"
 	MailSignIn         MailKind = "sign.in"

@@ -14,7 +14,9 @@ const (
 	KindInvitationReminder Kind = "invitation.reminder"
 	KindNoticeEmail        Kind = "notice.email"
 	KindMemberMirror       Kind = "member.mirror"
-	KindSignInEmail        Kind = "signin.email"
+	// KindOwnerEmail tells an owner what needs their hand: a certificate of single sign-on that ends.
+	KindOwnerEmail  Kind = "owner.email"
+	KindSignInEmail Kind = "signin.email"
 )
 
 // OperationState is where an operation stands. docs/operations.md shows the picture.

@@ -5,6 +5,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -54,6 +55,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 		{"archive", time.Minute, true, s.outbox.ForgetArchived},
 		{"expiry", time.Minute, true, s.expire},
 		{"reminders", time.Minute, true, s.remind},
+		{"certificates", time.Hour, true, s.warnOfCertificates},
 		{"prune", time.Hour, true, s.prune},
 	}
 	var wg sync.WaitGroup
@@ -122,6 +124,21 @@ func (s *Scheduler) remind(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// warnOfCertificates tells owners of certificates of single sign-on that end soon.
+func (s *Scheduler) warnOfCertificates(ctx context.Context) error {
+	setups, err := s.store.EnabledSetups(ctx)
+	if err != nil {
+		return err
+	}
+	var failed []error // one workspace's trouble is not the others'
+	for _, setup := range setups {
+		failed = append(failed, s.outbox.Write(ctx, func(tx *store.Tx) ([]models.Operation, error) {
+			return workspace.WarnOfCertificate(tx, setup.ConnectionID, s.now())
+		}))
+	}
+	return errors.Join(failed...)
 }
 
 // prune forgets what has no use any more: values that waited too long, old sessions and links, and old ticks.

@@ -198,6 +198,13 @@ func (s *Store) ActiveOwners(ctx context.Context, workspaceID string) ([]models.
 	return ms, translate(err, "owners")
 }
 
+// ActiveOwners lists the active owners of a workspace, by id, inside the transaction.
+func (tx *Tx) ActiveOwners(workspaceID string) ([]models.Member, error) {
+	var ms []models.Member
+	_, err := tx.query(&ms, "owners", "SELECT * FROM members WHERE workspace_id = ? AND role = 'owner' AND status = 'active' ORDER BY id", workspaceID)
+	return ms, err
+}
+
 // OutsideSSO counts the members with access to a workspace who could not sign in through a connection: its provider has
 // not brought them.
 func (s *Store) OutsideSSO(ctx context.Context, workspaceID, connectionID string) (int, error) {

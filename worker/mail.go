@@ -11,6 +11,7 @@ import (
 	"outpost/models"
 	"outpost/outbox"
 	"outpost/store"
+	"outpost/workspace"
 )
 
 // sendMail sends the one mail of an operation, at most once as far as SMTP can tell: the row says sending while the
@@ -167,6 +168,9 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 		message, err = signIn.Message(w.From, w.host)
 		return message, "", unsendable(err)
 	}
+	if m.Kind == models.MailCertificate {
+		return w.wordCertificate(tx, m, member, space, op)
+	}
 	if m.Kind == models.MailAddressChanged {
 		message, err = mail.AddressChanged{ID: op.ID, To: m.Recipient, Name: member.Name, Workspace: space.Name, Provider: provider, NewAddress: member.Email}.Message(w.From, w.host)
 		return message, "", unsendable(err)
@@ -205,6 +209,28 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 	message, err = mail.Invitation{
 		ID: inv.ID, Copy: m.Copy, Reminder: m.Kind == models.MailReminder, SenderName: sender, InvitedBy: inviter, To: inv.Email, Name: member.Name, Workspace: space.Name, Provider: provider, Teams: teams, SignInWithSSO: signsIn,
 		AcceptURL: w.PublicURL + "/invite/" + w.Workspace.InvitationToken(inv.ID), ExpiresAt: inv.ExpiresAt,
+	}.Message(w.From, w.host)
+	return message, "", unsendable(err)
+}
+
+// wordCertificate words the mail that tells an owner of a certificate that ends.
+func (w *Worker) wordCertificate(tx *store.Tx, m models.Mail, member models.Member, space models.Workspace, op models.Operation) (message mail.Message, why string, err error) {
+	if member.Status != models.MemberActive || member.Role != models.RoleOwner {
+		return message, "not sent: they were no owner any more when it was due", nil
+	}
+	c, err := tx.Connection(*op.ConnectionID)
+	if err != nil {
+		return message, "", err
+	}
+	ends, soon, err := workspace.CertificateEnds(tx, c.ID, w.Now())
+	switch {
+	case err != nil:
+		return message, "", err
+	case !soon:
+		return message, "not sent: the certificate had been changed when it was due", nil
+	}
+	message, err = mail.CertificateEnds{
+		ID: op.ID, To: m.Recipient, Workspace: space.Name, Provider: c.Provider.Title(), EndsAt: ends, Now: w.Now(), URL: w.PublicURL + "/settings/security/sso?connection=" + c.ID,
 	}.Message(w.From, w.host)
 	return message, "", unsendable(err)
 }

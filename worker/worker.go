@@ -69,6 +69,7 @@ func New(c Config) *Worker {
 		models.KindInvitationEmail:    w.sendMail,
 		models.KindInvitationReminder: w.sendMail,
 		models.KindNoticeEmail:        w.sendMail,
+		models.KindOwnerEmail:         w.sendMail,
 		models.KindSignInEmail:        w.sendMail,
 		models.KindMemberMirror:       w.memberMirror,
 	}
