@@ -1,4 +1,4 @@
-.PHONY: help dev test check lint build bench fuzz screenshots clean
+.PHONY: help dev test check lint build bench leaving fuzz screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
@@ -21,6 +21,9 @@ build: ## build the static program bin/outpost
 
 bench: ## measure the speed beside a bare server (sizes: see trials/bench/doc.go)
 	go test -tags bench -count=1 -run '^$$|TestBench' -v -timeout 30m ./trials/bench
+
+leaving: ## let LEAVING_ROUNDS=200 people leave while 50 clients try every way in, and owners be removed at once
+	LEAVING_ROUNDS=$${LEAVING_ROUNDS:-200} go test -count=1 -v -timeout 90m ./trials/leaving
 
 fuzz: ## run every fuzz target, FUZZTIME=30s each
 	@scripts/fuzz

@@ -55,7 +55,10 @@ var owners = map[string][]string{
 	"github.com/pressly/goose/v3":    {"store"},
 	"github.com/hibiken/asynq":       {"jobs", "worker", "cmd/outpost"},
 	"github.com/hibiken/asynqmon":    {"dashboard"},
-	"github.com/scim2/filter-parser": {"scim"}, // an oracle, in tests
+	"github.com/russellhaering":      {"sso", testkit}, // gosaml2 and goxmldsig
+	"github.com/beevik/etree":        {"sso"},
+	"github.com/crewjam/saml":        {"sso", testkit}, // an identity provider, in tests
+	"github.com/scim2/filter-parser": {"scim"},         // an oracle, in tests
 	"github.com/chromedp":            {testkit},
 }
 
@@ -121,6 +124,8 @@ func TestLayoutRulesFindWhatTheyForbid(t *testing.T) {
 		{"gorm elsewhere", "directory", true, "gorm.io/gorm", "gorm.io belongs to store"},
 		{"asynq in worker", "worker", false, "github.com/hibiken/asynq", ""},
 		{"asynq elsewhere", "outbox", false, "github.com/hibiken/asynq", "github.com/hibiken/asynq belongs to jobs, worker, cmd/outpost"},
+		{"saml in sso", "sso", false, "github.com/russellhaering/gosaml2/types", ""},
+		{"saml elsewhere", "dashboard", false, "github.com/russellhaering/gosaml2", "github.com/russellhaering belongs to sso, internal/testkit"},
 		{"asynqmon is not asynq", "dashboard", false, "github.com/hibiken/asynqmon", ""},
 	} {
 		faults := importFaults([]source{{dir: test.dir, file: "x.go", test: test.test, imports: []string{test.imports}}})

@@ -10,6 +10,7 @@ import (
 const (
 	sessionCookie = "outpost-session"
 	browserCookie = "outpost-browser" // tells the browser that asked for a sign-in link
+	samlCookie    = "outpost-saml"    // tells the browser that was sent to a provider
 	askedCookie   = "outpost-asked"   // the address a link was asked for
 	noteCookie    = "outpost-note"    // what the next page says once
 	themeCookie   = "outpost-theme"
@@ -29,6 +30,9 @@ func (r *request) setCookie(name, value string, life time.Duration) {
 	c := &http.Cookie{Name: r.d.cookieName(name), Value: value, Path: "/", Secure: r.d.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(life / time.Second)}
 	if life < 0 {
 		c.MaxAge = -1
+	}
+	if name == samlCookie && r.d.secure { // the provider's page sends the form that needs it
+		c.SameSite = http.SameSiteNoneMode
 	}
 	http.SetCookie(r.w, c)
 }

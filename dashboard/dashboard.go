@@ -66,7 +66,7 @@ func New(c Config) (*Dashboard, error) {
 		return nil, fmt.Errorf("the public URL %q is not one", c.PublicURL)
 	}
 	d := &Dashboard{Config: c, secure: public.Scheme == "https", operators: map[string]bool{}, static: assets()}
-	d.live = newHub(c.Done, c.Log)
+	d.live = newHub(c.Done, c.Log, c.Gate.Still)
 	for _, address := range c.Operators {
 		d.operators[address] = true
 	}
@@ -88,6 +88,7 @@ func New(c Config) (*Dashboard, error) {
 	if err := protection.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
 		return nil, err
 	}
+	protection.AddInsecureBypassPattern("POST /saml/{id}/acs") // the answer of a provider comes from its site
 	protection.SetDenyHandler(d.handle(route{rule: open, do: refuseCrossOrigin}))
 	d.handler = protection.Handler(d.mux())
 	return d, nil

@@ -8,7 +8,7 @@ type Route struct {
 
 // Routes are the routes of a dashboard with these settings.
 func Routes(c Config) []Route {
-	names := map[rule]string{unruled: "", open: "open", signed: "signed", admin: "admin", owner: "owner", operator: "operator"}
+	names := map[rule]string{unruled: "", open: "open", abroad: "open", signed: "signed", admin: "admin", owner: "owner", operator: "operator"}
 	d := &Dashboard{Config: c}
 	var all []Route
 	for _, r := range d.routes() {

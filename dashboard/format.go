@@ -136,6 +136,14 @@ func (m moment) Clock() template.HTML { return m.element(m.Format("15:04:05")) }
 // Date is the day with its year.
 func (m moment) Date() template.HTML { return m.element(m.Format("2 Jan 2006")) }
 
+// Minute is the day and the time of day with its zone: "1 December 2026, 14:05 CET".
+func (m moment) Minute() template.HTML {
+	return m.element(m.Format("2 January 2006, 15:04 ") + m.ZoneName())
+}
+
+// HourMinute is the time of day with its zone: "14:05 CET".
+func (m moment) HourMinute() template.HTML { return m.element(m.Format("15:04 ") + m.ZoneName()) }
+
 // DayWord is "Today", "Yesterday" or the day, as text.
 func (m moment) DayWord() string {
 	switch {

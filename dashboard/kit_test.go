@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -148,6 +149,30 @@ func (v *visitor) post(path string, form url.Values) answer {
 		form = url.Values{}
 	}
 	return v.do("POST", path, form, nil)
+}
+
+// upload posts a form with one file, or with one more field where name is not "file".
+func (v *visitor) upload(path string, form url.Values, name, value string) answer {
+	v.t.Helper()
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	for field := range form {
+		m.WriteField(field, form.Get(field))
+	}
+	if name == "file" {
+		part, err := m.CreateFormFile("file", "metadata.xml")
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		io.WriteString(part, value)
+	} else {
+		m.WriteField(name, value)
+	}
+	m.Close()
+	return v.do("POST", path, nil, func(r *http.Request) {
+		r.Body, r.ContentLength = io.NopCloser(&b), int64(b.Len())
+		r.Header.Set("Content-Type", m.FormDataContentType())
+	})
 }
 
 func mustParse(t testing.TB, raw string) *url.URL {

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
+
+	"outpost/store"
 )
 
 // event is one named part of a page, rendered: what an element with sse-swap of that name shows.
@@ -27,14 +30,15 @@ func (d *Dashboard) part(page, template, name string, data any) (event, error) {
 
 // hub keeps live views: however many people look at the same thing, its state is read and rendered once.
 type hub struct {
-	done <-chan struct{}
-	log  *slog.Logger
-	mu   sync.Mutex
-	open map[string]*topic
+	done  <-chan struct{}
+	log   *slog.Logger
+	still func(context.Context, []store.Visit) ([]bool, error) // which viewers may still look
+	mu    sync.Mutex
+	open  map[string]*topic
 }
 
-func newHub(done <-chan struct{}, log *slog.Logger) *hub {
-	return &hub{done: done, log: log, open: map[string]*topic{}}
+func newHub(done <-chan struct{}, log *slog.Logger, still func(context.Context, []store.Visit) ([]bool, error)) *hub {
+	return &hub{done: done, log: log, still: still, open: map[string]*topic{}}
 }
 
 // topic is one thing that is looked at.
@@ -43,8 +47,15 @@ type topic struct {
 	parts   map[string]version
 	order   []string
 	changed chan struct{} // closed, and made anew, when a part has changed
-	viewers int
+	viewers map[*viewer]bool
 	stop    context.CancelFunc
+}
+
+// viewer is one live view of a topic.
+type viewer struct {
+	visit store.Visit
+	once  sync.Once
+	gone  chan struct{} // closed when the holder of the session may not look any more
 }
 
 // version is a part as it was last rendered; number rises with each change of any part.
@@ -55,28 +66,80 @@ type version struct {
 
 // join adds a viewer to the topic called key. The first one starts it: state is asked at least every so often, less often
 // when it costs much, and gives every part there is.
-func (h *hub) join(key string, every time.Duration, state func(context.Context) ([]event, error)) (t *topic, leave func()) {
+func (h *hub) join(key string, visit store.Visit, every time.Duration, state func(context.Context) ([]event, error)) (t *topic, v *viewer, leave func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t = h.open[key]
 	if t == nil {
 		ctx, cancel := context.WithCancel(context.Background())
-		t = &topic{parts: map[string]version{}, changed: make(chan struct{}), stop: cancel}
+		t = &topic{parts: map[string]version{}, changed: make(chan struct{}), viewers: map[*viewer]bool{}, stop: cancel}
 		h.open[key] = t
 		go h.watch(ctx, key, t, every, state)
+		go h.guard(ctx, t)
 	}
-	t.viewers++
-	return t, func() {
+	v = &viewer{visit: visit, gone: make(chan struct{})}
+	t.mu.Lock()
+	t.viewers[v] = true
+	t.mu.Unlock()
+	return t, v, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if t.viewers--; t.viewers == 0 {
+		t.mu.Lock()
+		delete(t.viewers, v)
+		last := len(t.viewers) == 0
+		t.mu.Unlock()
+		if last {
 			t.stop()
 			delete(h.open, key)
 		}
 	}
 }
 
-// watch keeps a topic's parts as they are, until nobody looks.
+// lookAgain is how often it is asked, at least, who of a topic's viewers may still look.
+const lookAgain = time.Second
+
+// guard sends away, until nobody looks, the viewers who may not look any more.
+func (h *hub) guard(ctx context.Context, t *topic) {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.done:
+			return
+		case <-tick.C:
+			_ = h.sendAway(ctx, t) // the next tick asks again, and nothing is shown before that was answered
+		}
+	}
+}
+
+// sendAway asks, in one statement for all, which of a topic's viewers may still look, and ends the views of the others.
+func (h *hub) sendAway(ctx context.Context, t *topic) error {
+	t.mu.Lock()
+	viewers := make([]*viewer, 0, len(t.viewers))
+	visits := make([]store.Visit, 0, len(t.viewers))
+	for v := range t.viewers {
+		viewers = append(viewers, v)
+		visits = append(visits, v.visit)
+	}
+	t.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	still, err := h.still(ctx, visits)
+	if err != nil {
+		return fmt.Errorf("who may still look: %w", err)
+	}
+	for i, v := range viewers {
+		if !still[i] {
+			v.once.Do(func() { close(v.gone) })
+		}
+	}
+	return nil
+}
+
+// watch keeps a topic's parts as they are, until nobody looks. What has changed is shown to nobody whose access had ended
+// when it was read.
 func (h *hub) watch(ctx context.Context, key string, t *topic, every time.Duration, state func(context.Context) ([]event, error)) {
 	number := 0
 	for {
@@ -84,6 +147,9 @@ func (h *hub) watch(ctx context.Context, key string, t *topic, every time.Durati
 		reading, cancel := context.WithTimeout(ctx, 5*time.Second)
 		events, err := state(reading)
 		cancel()
+		if err == nil && t.differs(events) {
+			err = h.sendAway(ctx, t)
+		}
 		if err != nil && ctx.Err() == nil {
 			h.log.Debug("live view", "error", err) // the page says since when it is still
 		}
@@ -121,6 +187,16 @@ func (h *hub) watch(ctx context.Context, key string, t *topic, every time.Durati
 	}
 }
 
+// differs reports whether any of the events is not what the topic shows.
+func (t *topic) differs(events []event) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.ContainsFunc(events, func(e event) bool {
+		old, known := t.parts[e.name]
+		return !known || !bytes.Equal(old.html, e.html)
+	})
+}
+
 // since gives the parts that changed after a version number, the number now, and what tells of the next change.
 func (t *topic) since(number int) (events []event, ids []int, next <-chan struct{}) {
 	t.mu.Lock()
@@ -134,20 +210,19 @@ func (t *topic) since(number int) (events []event, ids []int, next <-chan struct
 	return events, ids, t.changed
 }
 
-const (
-	heartbeat = 15 * time.Second
-	lookAgain = time.Second // how often a live view asks, while nothing is sent, whether its viewer may still see it
-)
+const heartbeat = 15 * time.Second
 
 // goodbye tells a page that its viewer may not see it any more.
 const goodbye = "event: bye\ndata:\n\n"
 
 // stream answers with server-sent events: the whole state first, then each part that changes, until the visitor leaves,
-// loses access, or the process stops. What is sent was read before the visitor was last seen to have access, so nothing
-// leaves that came to be after it ended. key names what is looked at; viewers of one zone and kind share it.
+// loses access, or the process stops. key names what is looked at; viewers of one zone and kind share it.
 func (r *request) stream(key string, every time.Duration, state func(context.Context) ([]event, error)) error {
-	t, leave := r.d.live.join(key+" "+r.zone.String(), every, state)
+	t, viewer, leave := r.d.live.join(key+" "+r.zone.String(), r.visit, every, state)
 	defer leave()
+	if err := r.stillIn(); err != nil { // what was read until now may be shown to them; from now on the topic asks
+		return err
+	}
 	h := r.w.Header()
 	secureHeaders(h, pagePolicy)
 	h.Set("Content-Type", "text/event-stream")
@@ -166,18 +241,16 @@ func (r *request) stream(key string, every time.Duration, state func(context.Con
 	if write([]byte("retry: 1000\n\n")) != nil {
 		return nil
 	}
-	beat, look := time.NewTicker(heartbeat), time.NewTicker(lookAgain)
+	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	defer look.Stop()
 	for seen := 0; ; {
-		events, ids, next := t.since(seen)
-		still, err := r.still()
-		if err != nil {
-			events = nil // nobody can tell whether they may go out: they wait for the next look
-		} else if !still {
+		select { // whoever is gone sees nothing more, whatever else is ready
+		case <-viewer.gone:
 			_ = write([]byte(goodbye)) // the view ends either way
 			return nil
+		default:
 		}
+		events, ids, next := t.since(seen)
 		var b bytes.Buffer
 		for i, e := range events {
 			fmt.Fprintf(&b, "id: %d\nevent: %s\n", ids[i], e.name)
@@ -202,7 +275,7 @@ func (r *request) stream(key string, every time.Duration, state func(context.Con
 			if write([]byte(":\n\n")) != nil {
 				return nil
 			}
-		case <-look.C:
+		case <-viewer.gone:
 		}
 	}
 }

@@ -194,6 +194,70 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 			seen{"link-gone", "/signin/" + strings.Repeat("x", 43), nil},
 		)
 	})
+	t.Run("invitations", func(t *testing.T) {
+		t.Parallel()
+		w := fixture.New(t, fixture.SQLite(t), nil)
+		s := serve(t, w, nil)
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(w.Directory.SetInvitations(t.Context(), w.Caller(), w.Connection.ID, directory.InvitationSettings{Send: true, SenderName: "Larkfield IT"}))
+		w.Mailbox(nil)
+		invited := func(name string) (models.User, models.Member, string) {
+			t.Helper()
+			u := w.User(name)
+			w.Settled(patience)
+			m, _ := w.Member(name + "@acme.test")
+			return u, m.Member, s.linkOf(t, m.Member)
+		}
+		_, _, expired := invited("expired")
+		_, _, asked := invited("asked")
+		must(w.Store.Write(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.ExpireInvitations(w.Clock.Now().Add(30*24*time.Hour), 10)
+			return err
+		}))
+		_, withdrawnMember, withdrawn := invited("withdrawn")
+		must(w.Hands.VoidInvitation(t.Context(), hand(w), withdrawnMember.ID))
+		_, resentMember, newer := invited("newer")
+		must(w.Hands.VoidInvitation(t.Context(), hand(w), resentMember.ID))
+		must(w.Hands.ResendInvitation(t.Context(), hand(w), resentMember.ID))
+		u, _, moved := invited("moved")
+		w.Patch(u.ID, `[{"op":"replace","path":"emails[type eq \"work\"].value","value":"elsewhere@acme.test"}]`)
+		w.Settled(patience)
+		u, _, barred := invited("barred")
+		w.SetActive(u.ID, false)
+		_, _, used := invited("used")
+		if a := s.stranger(t).post(used, nil); a.status != http.StatusSeeOther {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		u, _, open := invited("hana.sato")
+		w.Group("Engineering", u.ID)
+		w.Group("Platform", u.ID)
+		w.Settled(patience)
+		w.Clock.Advance(time.Hour)
+		if a := s.stranger(t).post(asked+"/again", nil); a.status != http.StatusSeeOther {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		p := testkit.Browser(t)
+		p.Allow("404|410|403")
+		look(t, p, s.URL,
+			seen{"invitation", open, nil},
+			seen{"invitation-expired", expired, nil},
+			seen{"invitation-asked", asked, nil},
+			seen{"invitation-withdrawn", withdrawn, nil},
+			seen{"invitation-newer", newer, nil},
+			seen{"invitation-moved", moved, nil},
+			seen{"invitation-barred", barred, nil},
+			seen{"invitation-used", used, nil},
+			seen{"invitation-unknown", open[:30], nil},
+		)
+		p = s.browse(t, s.owner(t))
+		p.Allow("403")
+		look(t, p, s.URL, seen{"invitation-wrong-account", open, nil})
+	})
 	t.Run("empty", func(t *testing.T) {
 		t.Parallel()
 		w := fixture.New(t, fixture.SQLite(t), nil)

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -39,7 +40,27 @@ func (r *request) linkRefused(link models.SignInLink, err error) error {
 			return err
 		}
 	}
+	if errors.Is(err, sso.ErrRequired) {
+		return r.leadOn(link)
+	}
 	return r.linkGone(err)
+}
+
+// leadOn shows somebody whose workspace requires single sign-on the way to it.
+func (r *request) leadOn(link models.SignInLink) error {
+	m, err := r.d.Store.AnyMember(r.ctx, *link.MemberID)
+	if err != nil {
+		return err
+	}
+	id, err := r.d.Store.SSOForWorkspace(r.ctx, m.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	w, err := r.d.Gate.Way(r.ctx, r.d.PublicURL, id)
+	if err != nil {
+		return err
+	}
+	return r.goOn(w, http.StatusForbidden, link.Next, "This workspace requires "+w.Title()+". Links that we mail do not sign anybody in there any more.")
 }
 
 // linkFailed records that a link of a member signed nobody in.

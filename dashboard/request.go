@@ -26,7 +26,6 @@ type request struct {
 	d     *Dashboard
 	ctx   context.Context
 	id    string
-	rule  rule        // of the route
 	visit store.Visit // who asks; zero on open routes when nobody is signed in
 	zone  *time.Location
 	now   time.Time
@@ -35,7 +34,7 @@ type request struct {
 // handle serves a route: it finds out who asks, lets the rule decide, and answers what goes wrong.
 func (d *Dashboard) handle(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		r := &request{Request: hr, w: w, d: d, ctx: hr.Context(), id: outbox.ID(), rule: rt.rule, zone: zoneOf(hr), now: d.Now()}
+		r := &request{Request: hr, w: w, d: d, ctx: hr.Context(), id: outbox.ID(), zone: zoneOf(hr), now: d.Now()}
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler {
@@ -58,17 +57,27 @@ func (d *Dashboard) handle(rt route) http.Handler {
 	})
 }
 
-// maxForm bounds what a form may send.
-const maxForm = 64 << 10
+// What a form may send at most: one of ours, one with a file, and the answer of a provider.
+const (
+	maxForm   = 64 << 10
+	maxUpload = 1<<20 + 64<<10
+	maxAnswer = 256 << 10
+)
 
 // admit lets the request in, or says why not.
 func (r *request) admit(rt route) error {
 	if r.changes() {
 		// The standard protection lets a request through that says nothing of where it comes from. Browsers always do.
-		if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		limit := int64(maxForm)
+		switch {
+		case rt.rule == abroad:
+			limit = maxAnswer
+		case r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "":
 			return errOrigin
+		case strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data"):
+			limit = maxUpload
 		}
-		r.Body = http.MaxBytesReader(r.w, r.Body, maxForm)
+		r.Body = http.MaxBytesReader(r.w, r.Body, limit)
 		if err := r.ParseForm(); err != nil {
 			return &models.Error{Code: models.Invalid, Detail: "the form could not be read: go back and send it again", Err: err}
 		}
@@ -77,7 +86,7 @@ func (r *request) admit(rt route) error {
 	if err == nil {
 		r.visit, err = r.d.Gate.Visit(r.ctx, cookie.Value)
 	}
-	if rt.rule == open {
+	if rt.rule == open || rt.rule == abroad {
 		if err != nil && !models.Is(err, models.Unknown) && !errors.Is(err, http.ErrNoCookie) {
 			return err
 		}
@@ -107,7 +116,7 @@ func (r *request) renew(cookie string) error {
 		return tx.RenewSession(s.ID, sso.Hash(cookie), sso.Hash(secret), m.Role)
 	})
 	if err == nil {
-		s.Role = m.Role
+		s.Role, s.TokenHash = m.Role, sso.Hash(secret)
 		r.setSession(secret)
 	}
 	if models.Is(err, models.Stale) { // another request was faster
@@ -116,22 +125,11 @@ func (r *request) renew(cookie string) error {
 	return err
 }
 
-// still reports whether the visitor may go on seeing what was let in: their session counts, and their role, read anew, is
-// enough for the route. It does not count as a click.
-func (r *request) still() (bool, error) {
-	role, ok, err := r.d.Gate.Still(r.ctx, r.cookie(sessionCookie))
-	if err != nil || !ok {
-		return false, err
-	}
-	now := *r // live views of others may read r
-	now.visit.Member.Role = role
-	return now.rule.allows(&now) == nil, nil
-}
-
-// goOn is the error for a visitor who lost access while a long answer was on its way.
-func (r *request) goOn() error {
-	still, err := r.still()
-	if err == nil && !still {
+// stillIn is the error for a visitor who lost access, or whose role changed, while a long answer was on its way. It does not
+// count as a click.
+func (r *request) stillIn() error {
+	still, err := r.d.Gate.Still(r.ctx, []store.Visit{r.visit})
+	if err == nil && !still[0] {
 		err = &models.Error{Code: models.Unknown, Detail: "access ended while the answer was on its way"}
 	}
 	return err

@@ -8,6 +8,7 @@ type rule uint8
 const (
 	unruled  rule = iota // no rule: a test fails for such a route
 	open                 // everybody
+	abroad               // everybody, with a form of another site: a provider's answer
 	signed               // whoever is signed in
 	admin                // owners and admins of the workspace
 	owner                // owners of the workspace
@@ -59,7 +60,18 @@ func (d *Dashboard) routes() []route {
 		{"GET /signin/{token}", open, showLink},
 		{"POST /signin/{token}", open, useLink},
 		{"POST /signin/again", signed, askAgain},
+		{"GET /signin/sso", open, showFindSSO},
+		{"POST /signin/sso", open, findSSO},
+		{"GET /saml/{id}/metadata", open, showServiceMetadata},
+		{"GET /saml/{id}/login", open, beginSSO},
+		{"GET /saml/{id}/again", signed, beginAgain},
+		{"POST /saml/{id}/acs", abroad, takeAnswer},
 		{"POST /signout", signed, signOut},
+		{"GET /invite/{token}", open, showInvitation},
+		{"POST /invite/{token}", open, acceptInvitation},
+		{"GET /invite/{token}/sso", open, continueInvitation},
+		{"POST /invite/{token}/again", open, askInvitation},
+		{"POST /invite/{token}/signout", open, leaveForInvitation},
 		{"POST /workspace", signed, switchWorkspace},
 		{"POST /theme", open, setTheme},
 		{"GET /find", admin, find},
@@ -90,6 +102,13 @@ func (d *Dashboard) routes() []route {
 		{"POST /settings/security/directory-sync/{id}/roles", owner, mapRole},
 		{"POST /settings/security/directory-sync/{id}/invitations", owner, setInvitations},
 		{"POST /settings/security/directory-sync/{id}/invitations/send", owner, sendWaiting},
+		{"GET /settings/security/sso", owner, showSSO},
+		{"POST /settings/security/sso", owner, configureSSO},
+		{"POST /settings/security/sso/certificates", owner, setCertificates},
+		{"POST /settings/security/sso/options", owner, setSSOOptions},
+		{"POST /settings/security/sso/require", owner, requireSSO},
+		{"POST /settings/security/sso/disable", owner, disableSSO},
+		{"GET /settings/security/sso/test", owner, testSSO},
 		{"GET /people", admin, showPeople},
 		{"GET /people.csv", admin, exportPeople},
 		{"GET /people/{id}", admin, showPerson},

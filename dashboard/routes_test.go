@@ -35,7 +35,8 @@ func routesOf(t *testing.T) []dashboard.Route {
 
 func TestEveryRouteHasARule(t *testing.T) {
 	t.Parallel()
-	open := []string{"GET /static/{file}", "/", "GET /signin", "POST /signin", "GET /signin/sent", "GET /signin/{token}", "POST /signin/{token}", "POST /theme"}
+	open := []string{"GET /static/{file}", "/", "GET /signin", "POST /signin", "GET /signin/sent", "GET /signin/{token}", "POST /signin/{token}", "POST /theme",
+		"GET /invite/{token}", "POST /invite/{token}", "POST /invite/{token}/again", "POST /invite/{token}/signout"}
 	for _, r := range routesOf(t) {
 		switch {
 		case r.Rule == "":

@@ -20,6 +20,8 @@ type securityPage struct {
 	Choose      bool // the dialog in which a provider is chosen is open
 	Providers   []providerChoice
 	Error       string
+	SSO         string // how people sign in
+	Ends        string // a certificate that ends soon
 }
 
 // connectionRow is a connection in one line.
@@ -61,6 +63,9 @@ func (r *request) security(status int, choose bool, fault string) error {
 			return err
 		}
 		p.Connections = append(p.Connections, row)
+	}
+	if p.SSO, p.Ends, err = r.ssoInShort(); err != nil {
+		return err
 	}
 	for _, provider := range models.Providers {
 		p.Providers = append(p.Providers, providerChoice{provider, guides[provider], provider == models.ProviderOkta})

@@ -213,7 +213,7 @@ func (r *request) fail(err error) {
 		_, _ = r.w.Write([]byte(goodbye)) // an error means that the visitor has left
 		return
 	case errors.As(err, &prove):
-		_ = r.solo(http.StatusForbidden, "prove", "Is it still you?", prove.back) // whatever went wrong there, nothing was done here
+		_ = r.solo(http.StatusForbidden, "prove", "Is it still you?", r.proving(prove.back)) // whatever went wrong there, nothing was done here
 		return
 	case models.Is(err, models.Unknown):
 		r.signInFirst()

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"outpost/mail"
 	"outpost/models"
@@ -194,11 +193,10 @@ func switchWorkspace(r *request) error {
 		if m.WorkspaceID != r.PostFormValue("workspace") || r.visit.Session.Method != "link" {
 			continue
 		}
-		s, secret := sso.Begin(m, r.origin(), r.visit.Session.ProvedAt, r.now)
-		s.CreatedAt = later(r.visit.Session.CreatedAt, r.now.Add(-models.SessionLife)) // no longer life by going to and fro
-		err := r.d.Store.Write(r.ctx, func(tx *store.Tx) error {
-			tx.Add(&s)
-			return tx.EndSession(r.visit.Session.ID, r.now)
+		var secret string
+		err := r.d.Store.Write(r.ctx, func(tx *store.Tx) (err error) {
+			secret, err = r.d.Gate.Switch(tx, r.visit.Session, m, r.origin())
+			return err
 		})
 		if err != nil {
 			return err
@@ -207,11 +205,4 @@ func switchWorkspace(r *request) error {
 		return r.seeOther("/", "")
 	}
 	return errNothing
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -86,6 +86,10 @@ func told(e store.StoryEvent, name, by string) storyEvent {
 		out.Icon = "key"
 	case e.Entry.Method == methodSignOut:
 		out.Icon = "out"
+	case e.Entry.Method == "accept invitation":
+		out.Icon = "in"
+	case e.Entry.Method == "ask for invitation":
+		out.Icon = "mail"
 	case deactivates || e.Entry.Method == "deactivate":
 		out.Icon = "lock"
 	case !byHTTP(*e.Entry):
@@ -116,7 +120,7 @@ func because(e models.AuditEntry, changes []models.Change) (lines []string) {
 	switch {
 	case e.Status >= 400:
 		lines = []string{sentence("refused: " + withOrigin(e))}
-	case e.Method == methodSignIn, e.Method == methodSignOut:
+	case e.Method == methodSignIn, e.Method == methodSignOut, e.Method == "accept invitation", e.Method == "ask for invitation":
 		lines = append(lines, sentence(withOrigin(e)))
 	case e.Detail == noChange && len(changes) == 0:
 		lines = append(lines, "Nothing to change.")

@@ -139,28 +139,38 @@ const (
 // handWords are what people do themselves, by the method of the audit entry; %s is who did it, and @ whom or what it is
 // about.
 var handWords = map[string]string{
-	methodSignIn:        "@ signed in",
-	methodSignOut:       "@ signed out",
-	"retry":             "%s tried again what had failed",
-	"approve":           "%s allowed what was held for @",
-	"discard":           "%s kept @ as they were",
-	"role":              "%s changed the role of @",
-	"deactivate":        "%s removed @",
-	"bring back":        "%s brought @ back",
-	"sign out":          "%s ended the sessions of @",
-	"invite":            "%s invited @",
-	"resend invitation": "%s sent the invitation to @ again",
-	"void invitation":   "%s withdrew the invitation of @",
-	"send invitations":  "%s sent the invitations that waited",
-	"map":               "%s changed the role that @ gives",
-	"settings":          "%s changed how people are invited",
-	"create":            "%s made the connection",
-	"rotate":            "%s made a new token for the connection",
-	"end":               "%s ended a token of the connection",
-	"end token":         "%s ended a token of the connection",
-	"paused":            "%s paused the connection",
-	"active":            "%s resumed the connection",
-	"deleted":           "%s deleted the connection",
+	methodSignIn:         "@ signed in",
+	methodSignOut:        "@ signed out",
+	"retry":              "%s tried again what had failed",
+	"approve":            "%s allowed what was held for @",
+	"discard":            "%s kept @ as they were",
+	"role":               "%s changed the role of @",
+	"deactivate":         "%s removed @",
+	"bring back":         "%s brought @ back",
+	"sign out":           "%s ended the sessions of @",
+	"invite":             "%s invited @",
+	"resend invitation":  "%s sent the invitation to @ again",
+	"void invitation":    "%s withdrew the invitation of @",
+	"send invitations":   "%s sent the invitations that waited",
+	"map":                "%s changed the role that @ gives",
+	"settings":           "%s changed how people are invited",
+	"create":             "%s made the connection",
+	"rotate":             "%s made a new token for the connection",
+	"end":                "%s ended a token of the connection",
+	"end token":          "%s ended a token of the connection",
+	"paused":             "%s paused the connection",
+	"active":             "%s resumed the connection",
+	"deleted":            "%s deleted the connection",
+	"accept invitation":  "@ joined",
+	"ask for invitation": "@ asked for another invitation",
+	"configure sso":      "%s gave @’s metadata for single sign-on",
+	"add certificate":    "%s added a certificate for single sign-on with @",
+	"remove certificate": "%s removed a certificate for single sign-on with @",
+	"set sso options":    "%s changed how people sign in with @",
+	"require sso":        "%s made everybody sign in with @",
+	"require no sso":     "%s let everybody use e-mail links again",
+	"test sso":           "%s tested signing in with @",
+	"disable sso":        "%s switched single sign-on with @ off",
 }
 
 // handPhrase says what somebody did themselves.
@@ -172,6 +182,9 @@ func handPhrase(e models.AuditEntry, changes []models.Change) phrase {
 	words := handWords[e.Method]
 	if e.Method == methodSignIn && e.Status >= 400 {
 		words = "The sign-in of @ was refused"
+		if e.TargetType != models.ResourceMember {
+			words = "A sign-in with @ was refused"
+		}
 	}
 	if e.Method == "retry" && e.OperationID != nil {
 		words = "%s tried a failed job again"
@@ -210,6 +223,14 @@ func operationPhrase(op models.Operation, by string) phrase {
 			return phrase{Before: "The invitation to ", After: " was mailed"}
 		}
 		return phrase{Before: "The invitation to ", After: " is to be mailed"}
+	case models.KindInvitationReminder:
+		switch {
+		case failed, unsent, op.State == models.OperationSuperseded:
+			return phrase{Before: "The reminder to ", After: " was not mailed"}
+		case settled:
+			return about("A reminder of the invitation was mailed to")
+		}
+		return about("A reminder of the invitation is to be mailed to")
 	case models.KindNoticeEmail:
 		switch {
 		case failed, unsent, op.State == models.OperationSuperseded:
@@ -353,7 +374,8 @@ func jobWords(op models.Operation) string {
 	words := map[models.Kind][2]string{
 		models.KindUserUpsert: {"Bring the person up to date", "Person brought up to date"}, models.KindUserDeactivate: {"End access and tidy up", "Access ended and tidied up"},
 		models.KindGroupSync: {"Bring the team up to date", "Team brought up to date"}, models.KindInvitationEmail: {"Mail the invitation", "Invitation mailed"},
-		models.KindNoticeEmail: {"Tell the old address", "Old address told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
+		models.KindInvitationReminder: {"Remind of the invitation", "Reminder mailed"},
+		models.KindNoticeEmail:        {"Tell the old address", "Old address told"}, models.KindSignInEmail: {"Mail the sign-in link", "Sign-in link mailed"},
 		models.KindMemberMirror: {"Show the member to the provider", "Member shown to the provider"},
 	}[op.Kind]
 	switch {

@@ -103,7 +103,7 @@ func TestWhatBecameOfItIsSaidInAFewWords(t *testing.T) {
 
 func TestEveryKindOfJobHasWords(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []models.Kind{models.KindUserUpsert, models.KindUserDeactivate, models.KindGroupSync, models.KindInvitationEmail, models.KindNoticeEmail, models.KindMemberMirror, models.KindSignInEmail} {
+	for _, kind := range []models.Kind{models.KindUserUpsert, models.KindUserDeactivate, models.KindGroupSync, models.KindInvitationEmail, models.KindInvitationReminder, models.KindNoticeEmail, models.KindMemberMirror, models.KindSignInEmail} {
 		for _, state := range []models.OperationState{models.OperationPending, models.OperationRunning, models.OperationDone, models.OperationSuperseded, models.OperationHeld, models.OperationFailed} {
 			op := models.Operation{Kind: kind, State: state}
 			if text := operationPhrase(op, "Okta").with("Ada") + jobWords(op); strings.Contains(text, string(kind)) || !strings.Contains(text, "Ada") {

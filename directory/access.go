@@ -275,8 +275,8 @@ func (d *Directory) EndToken(ctx context.Context, c models.Connection, tokenID, 
 	})
 }
 
-// SetConnectionStatus pauses, resumes or deletes a connection. Deleting ends its tokens at once; what was acknowledged
-// before is still carried out, the people it made stay members, and are managed by hand from then on.
+// SetConnectionStatus pauses, resumes or deletes a connection. Deleting ends its tokens, its single sign-on and the
+// sessions begun by that at once; what was acknowledged before is still carried out, the people it made stay members, and are managed by hand from then on.
 func (d *Directory) SetConnectionStatus(ctx context.Context, c models.Connection, status models.ConnectionStatus, actor string) error {
 	now := d.now()
 	return d.store.Write(ctx, func(tx *store.Tx) error {
@@ -284,6 +284,9 @@ func (d *Directory) SetConnectionStatus(ctx context.Context, c models.Connection
 			return err
 		}
 		if status == models.ConnectionDeleted {
+			if err := tx.DropSAML(c.ID, now); err != nil {
+				return err
+			}
 			living, err := tx.LivingTokens(c.ID, now)
 			if err != nil {
 				return err

@@ -71,6 +71,7 @@ var Kinds = [...]Policy{
 	{models.KindUserUpsert, "user:upsert", Provision, 25, 10 * time.Second, quick, false},
 	{models.KindGroupSync, "group:sync", Groups, 25, 20 * time.Second, quick, false},
 	{models.KindInvitationEmail, "invitation:email", Mail, 16, 20 * time.Second, patient, false},
+	{models.KindInvitationReminder, "invitation:reminder", Mail, 16, 20 * time.Second, patient, false},
 	{models.KindNoticeEmail, "notice:email", Mail, 16, 20 * time.Second, patient, false},
 	{models.KindSignInEmail, "signin:email", Mail, 8, 20 * time.Second, soon, true},
 	{models.KindMemberMirror, "member:mirror", Upkeep, 25, 10 * time.Second, quick, false},

@@ -26,6 +26,15 @@ type Workspace struct {
 	Name      string
 	Plan      Plan
 	CreatedAt time.Time
+	// RequireSSO is the connection that everybody signs in through but BreakGlass, nil where that is not required.
+	RequireSSO *string
+	// BreakGlass is the owner who may always sign in by an e-mailed link.
+	BreakGlass *string
+}
+
+// RequiresSSO reports whether the member has to sign in by single sign-on.
+func (w Workspace) RequiresSSO(memberID string) bool {
+	return w.Plan.DirectorySync() && w.RequireSSO != nil && (w.BreakGlass == nil || *w.BreakGlass != memberID)
 }
 
 // Role is what a member may do in the workspace. SCIM never sets RoleOwner.
@@ -115,6 +124,7 @@ type Invitation struct {
 	TokenHash   []byte
 	State       InvitationState
 	ExpiresAt   time.Time
+	RemindedAt  *time.Time // when it was decided whether to remind of it, nil while that is to come
 	CreatedAt   time.Time
 }
 
@@ -137,6 +147,7 @@ type MailKind string
 // The mails that operations send.
 const (
 	MailInvitation     MailKind = "invitation"
+	MailReminder       MailKind = "invitation.reminder"
 	MailAddressChanged MailKind = "address.changed"
 	MailSignIn         MailKind = "sign.in"
 )
@@ -198,16 +209,24 @@ type Session struct {
 	WorkspaceID string
 	MemberID    string
 	TokenHash   []byte
-	Method      string // "link"
-	Role        Role   // of the member when the cookie was last renewed
-	Epoch       int64  // Member.SessionEpoch when it began: another one has ended the session
-	IP          string
-	UserAgent   string
-	CreatedAt   time.Time
-	SeenAt      time.Time // coarse
-	ProvedAt    time.Time // when the person last proved who they are
-	EndedAt     *time.Time
+	Method      string // MethodLink or MethodSAML
+	// ConnectionID is the connection that the person signed in through, nil for a link.
+	ConnectionID *string
+	Role         Role  // of the member when the cookie was last renewed
+	Epoch        int64 // Member.SessionEpoch when it began: another one has ended the session
+	IP           string
+	UserAgent    string
+	CreatedAt    time.Time
+	SeenAt       time.Time // coarse
+	ProvedAt     time.Time // when the person last proved who they are
+	EndedAt      *time.Time
 }
+
+// The ways in which a session begins.
+const (
+	MethodLink = "link"
+	MethodSAML = "saml"
+)
 
 // How long a session lasts: SessionIdle without a click, SessionLife in any case.
 const (
@@ -215,8 +234,11 @@ const (
 	SessionLife = 7 * 24 * time.Hour
 )
 
-// Living reports whether the session is one of m's that still counts at now.
-func (s Session) Living(m Member, now time.Time) bool {
+// Living reports whether the session is one of m's in w that still counts at now.
+func (s Session) Living(m Member, w Workspace, now time.Time) bool {
+	if s.Method == MethodSAML && !w.Plan.DirectorySync() || s.Method == MethodLink && w.RequiresSSO(m.ID) {
+		return false
+	}
 	return s.EndedAt == nil && s.MemberID == m.ID && s.Epoch == m.SessionEpoch && m.Status == MemberActive &&
 		now.Before(s.SeenAt.Add(SessionIdle)) && now.Before(s.CreatedAt.Add(SessionLife))
 }

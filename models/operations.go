@@ -7,13 +7,14 @@ type Kind string
 
 // The kinds of operations.
 const (
-	KindUserUpsert      Kind = "user.upsert"
-	KindUserDeactivate  Kind = "user.deactivate"
-	KindGroupSync       Kind = "group.sync"
-	KindInvitationEmail Kind = "invitation.email"
-	KindNoticeEmail     Kind = "notice.email"
-	KindMemberMirror    Kind = "member.mirror"
-	KindSignInEmail     Kind = "signin.email"
+	KindUserUpsert         Kind = "user.upsert"
+	KindUserDeactivate     Kind = "user.deactivate"
+	KindGroupSync          Kind = "group.sync"
+	KindInvitationEmail    Kind = "invitation.email"
+	KindInvitationReminder Kind = "invitation.reminder"
+	KindNoticeEmail        Kind = "notice.email"
+	KindMemberMirror       Kind = "member.mirror"
+	KindSignInEmail        Kind = "signin.email"
 )
 
 // OperationState is where an operation stands. docs/operations.md shows the picture.

@@ -10,8 +10,9 @@ func (s *Scheduler) Once(ctx context.Context, name string, every time.Duration, 
 	return s.pass(ctx, name, every, true, run)
 }
 
-// Expire and Prune are the passes of those names.
+// Expire, Remind and Prune are the passes of those names.
 func (s *Scheduler) Expire(ctx context.Context) error { return s.expire(ctx) }
+func (s *Scheduler) Remind(ctx context.Context) error { return s.remind(ctx) }
 func (s *Scheduler) Prune(ctx context.Context) error  { return s.prune(ctx) }
 
 // FollowRuns is the pass of that name.

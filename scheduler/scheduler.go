@@ -1,4 +1,4 @@
-// Package scheduler is the clock: relay, re-dispatch, runs, expiry and pruning.
+// Package scheduler is the clock: relay, re-dispatch, runs, reminders, expiry and pruning.
 // It never does the work itself, and any number of them may run: each pass takes rows that nobody else has, or claims
 // its moment with a unique row.
 package scheduler
@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"outpost/models"
 	"outpost/outbox"
 	"outpost/store"
+	"outpost/workspace"
 )
 
 // Scheduler runs the passes.
@@ -19,6 +21,9 @@ type Scheduler struct {
 	outbox *outbox.Outbox
 	log    *slog.Logger
 	now    func() time.Time
+
+	// RemindAfter is how long after its last mail people are reminded of an invitation, once; 0 is never. Set it before Run.
+	RemindAfter time.Duration
 
 	followed time.Time // how far runs have been followed
 }
@@ -48,6 +53,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 		{"runs", 2 * time.Second, false, s.followRuns},
 		{"archive", time.Minute, true, s.outbox.ForgetArchived},
 		{"expiry", time.Minute, true, s.expire},
+		{"reminders", time.Minute, true, s.remind},
 		{"prune", time.Hour, true, s.prune},
 	}
 	var wg sync.WaitGroup
@@ -84,12 +90,38 @@ func (s *Scheduler) pass(ctx context.Context, name string, every time.Duration, 
 	return run(ctx)
 }
 
+// atOnce bounds the invitations that one transaction closes or reminds of.
+const atOnce = 500
+
 // expire closes invitations whose time is over.
 func (s *Scheduler) expire(ctx context.Context) error {
-	return s.store.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.ExpireInvitations(s.now())
-		return err
-	})
+	for n := int64(atOnce); n == atOnce; {
+		err := s.store.Write(ctx, func(tx *store.Tx) (err error) {
+			n, err = tx.ExpireInvitations(s.now(), atOnce)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remind mails people once more who were invited a while ago and have not joined.
+func (s *Scheduler) remind(ctx context.Context) error {
+	if s.RemindAfter == 0 {
+		return nil
+	}
+	for n := atOnce; n == atOnce; {
+		err := s.outbox.Write(ctx, func(tx *store.Tx) (ops []models.Operation, err error) {
+			ops, n, err = workspace.Remind(tx, s.RemindAfter, s.now(), atOnce)
+			return ops, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prune forgets what has no use any more: values that waited too long, old sessions and links, and old ticks.

@@ -1,8 +1,9 @@
-// Package sso is how people get in: sign-in links and sessions.
+// Package sso is how people get in: sign-in links, SAML 2.0 and sessions.
 // It never decides what a signed-in person may do; that is the member's role, read anew at each request.
 package sso
 
 import (
+	"bytes"
 	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -20,21 +21,28 @@ import (
 
 // Gate lets people in.
 type Gate struct {
-	store *store.Store
-	key   []byte
-	now   func() time.Time
+	store   *store.Store
+	key     []byte // of the tokens in links
+	sealKey []byte // of what is sealed
+	bare    bool   // there is no secret to seal with
+	now     func() time.Time
 }
 
 // LinkLife is how long a sign-in link is good.
 const LinkLife = 15 * time.Minute
 
-// New makes a Gate. The tokens of its links are derived from the installation's secret; now is the clock.
+// New makes a Gate. The tokens of its links are derived from the installation's secret; now is
+// the clock. Without a secret it makes no links that last and keeps no keys.
 func New(s *store.Store, secret string, now func() time.Time) (*Gate, error) {
 	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "outpost sign-in links", 32)
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{store: s, key: key, now: now}, nil
+	sealKey, err := hkdf.Key(sha256.New, []byte(secret), nil, "outpost saml keys", 32)
+	if err != nil {
+		return nil, err
+	}
+	return &Gate{store: s, key: key, sealKey: sealKey, bare: secret == "", now: now}, nil
 }
 
 // Hash is what a secret of ours is found by: the secret itself is not stored.
@@ -99,11 +107,12 @@ func (g *Gate) Limit(ctx context.Context, emailKey, ip string) error {
 	return nil
 }
 
-// The ways in which a link can be no good.
+// The ways in which a link can be no good. ErrRequired is that the workspace requires single sign-on.
 var (
 	errUnknownLink = &models.Error{Code: models.NotFound, Detail: "this sign-in link is not one of ours, or it is cut off: copy the whole link from the mail, or ask for a new one"}
 	errUsedLink    = &models.Error{Code: models.Stale, Detail: "this sign-in link was used already: each works once; ask for a new one"}
 	errOldLink     = &models.Error{Code: models.Stale, Detail: "this sign-in link has expired: each works for 15 minutes; ask for a new one"}
+	ErrRequired    = &models.Error{Code: models.Denied, Detail: "this workspace requires single sign-on: sign in that way"}
 	errNoAccess    = &models.Error{Code: models.Denied, Detail: "there is no access to the workspace any more: ask one of its owners"}
 	errMoved       = &models.Error{Code: models.Denied, Detail: "this sign-in link went to an old address: ask for one with the address of today"}
 )
@@ -145,6 +154,13 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 	if err != nil {
 		return models.Session{}, m, "", err
 	}
+	w, err := tx.WorkspaceByID(m.WorkspaceID)
+	if err != nil {
+		return models.Session{}, m, "", err
+	}
+	if w.RequiresSSO(m.ID) {
+		return models.Session{}, m, "", ErrRequired
+	}
 	if m.Status != models.MemberActive {
 		return models.Session{}, m, "", errNoAccess
 	}
@@ -164,11 +180,29 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 	return s, m, secret, nil
 }
 
+// Switch begins, inside the caller's transaction, a session of another member whom the same person is, in place of the one
+// that before is. m was read before the transaction: a sign-out that came since has ended both. It returns the secret for
+// the cookie, and fails with Unknown when the session has ended meanwhile.
+func (g *Gate) Switch(tx *store.Tx, before models.Session, m models.Member, from Origin) (secret string, err error) {
+	now := g.now()
+	err = tx.LeaveSession(before.ID, now)
+	if models.Is(err, models.Stale) {
+		return "", errSignIn
+	}
+	if err != nil {
+		return "", err
+	}
+	s, secret := Begin(m, from, before.ProvedAt, now)
+	s.CreatedAt = before.CreatedAt // no longer life by going to and fro
+	tx.Add(&s)
+	return secret, nil
+}
+
 // Begin makes a session of a member, to be written by the caller. proved is when they last proved who they are.
 func Begin(m models.Member, from Origin, proved, now time.Time) (models.Session, string) {
 	secret := Secret()
 	return models.Session{
-		ID: uuid.Must(uuid.NewV7()).String(), WorkspaceID: m.WorkspaceID, MemberID: m.ID, TokenHash: Hash(secret), Method: "link", Role: m.Role, Epoch: m.SessionEpoch,
+		ID: uuid.Must(uuid.NewV7()).String(), WorkspaceID: m.WorkspaceID, MemberID: m.ID, TokenHash: Hash(secret), Method: models.MethodLink, Role: m.Role, Epoch: m.SessionEpoch,
 		IP: from.IP, UserAgent: from.UserAgent, CreatedAt: now, SeenAt: now, ProvedAt: proved,
 	}, secret
 }
@@ -193,18 +227,31 @@ func (g *Gate) Visit(ctx context.Context, cookie string) (store.Visit, error) {
 	return v, nil
 }
 
-// Still reports whether a session that was good a moment ago still is, and the role that its holder has now. It does not
-// count as a click.
-func (g *Gate) Still(ctx context.Context, cookie string) (models.Role, bool, error) {
-	v, err := g.store.SessionHolder(ctx, Hash(cookie))
-	if models.Is(err, models.NotFound) {
-		return "", false, nil
+// Still tells, of each visit that was one a moment ago, whether it still is: the session good, its cookie the same, and
+// its holder of the same role. It does not count as a click.
+func (g *Gate) Still(ctx context.Context, visits []store.Visit) ([]bool, error) {
+	ids := make([]string, len(visits))
+	for i, v := range visits {
+		ids[i] = v.Session.ID
 	}
-	return v.Member.Role, err == nil && g.Counts(v), err
+	holders, err := g.store.SessionHolders(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[string]store.Visit, len(holders))
+	for _, h := range holders {
+		of[h.Session.ID] = h
+	}
+	still := make([]bool, len(visits))
+	for i, v := range visits {
+		h, ok := of[v.Session.ID]
+		still[i] = ok && g.Counts(h) && h.Member.Role == v.Member.Role && bytes.Equal(h.Session.TokenHash, v.Session.TokenHash)
+	}
+	return still, nil
 }
 
 // Counts reports whether a session lets its holder in now, by what v knows of both.
-func (g *Gate) Counts(v store.Visit) bool { return v.Session.Living(v.Member, g.now()) }
+func (g *Gate) Counts(v store.Visit) bool { return v.Session.Living(v.Member, v.Workspace, g.now()) }
 
 var errSignIn = &models.Error{Code: models.Unknown, Detail: "sign in to go on"}
 

@@ -1,6 +1,7 @@
 package sso_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -130,6 +131,11 @@ func TestASessionIsItsMembersAlone(t *testing.T) {
 		if err != nil || v.Member.ID != m.ID || v.Workspace.ID != w.Workspace.ID {
 			t.Fatalf("%+v %v", v, err)
 		}
+		renewed := v
+		renewed.Session.TokenHash = sso.Hash(sso.Secret())
+		if still, err := w.Gate.Still(t.Context(), []store.Visit{v, renewed, {Session: models.Session{ID: w.Workspace.ID}}}); err != nil || !slices.Equal(still, []bool{true, false, false}) {
+			t.Errorf("still %v %v", still, err)
+		}
 		for _, other := range []string{"", sso.Secret(), secret[:42]} {
 			if _, err := w.Gate.Visit(t.Context(), other); !models.Is(err, models.Unknown) {
 				t.Errorf("%q: %v", other, err)
@@ -145,7 +151,7 @@ func TestASessionIsItsMembersAlone(t *testing.T) {
 			if _, err := w.Gate.Visit(t.Context(), secret); !models.Is(err, models.Unknown) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if _, still, err := w.Gate.Still(t.Context(), secret); err != nil || still {
+			if still, err := w.Gate.Still(t.Context(), []store.Visit{v}); err != nil || still[0] {
 				t.Errorf("%s: still %v %v", name, still, err)
 			}
 			save(t, w, m)
@@ -153,12 +159,61 @@ func TestASessionIsItsMembersAlone(t *testing.T) {
 		demoted := m
 		demoted.Role, demoted.HandRole = models.RoleMember, models.RoleMember
 		save(t, w, demoted)
-		if role, still, err := w.Gate.Still(t.Context(), secret); err != nil || !still || role != models.RoleMember {
-			t.Errorf("with another role: %q %v %v", role, still, err)
+		if still, err := w.Gate.Still(t.Context(), []store.Visit{v}); err != nil || still[0] {
+			t.Errorf("with another role: still %v %v", still, err)
+		}
+		if v, err := w.Gate.Visit(t.Context(), secret); err != nil || v.Member.Role != models.RoleMember {
+			t.Errorf("with another role: %s %v", v.Member.Role, err)
 		}
 		w.Clock.Advance(models.SessionIdle + time.Second)
 		if _, err := w.Gate.Visit(t.Context(), secret); !models.Is(err, models.Unknown) {
 			t.Errorf("idle too long: %v", err)
+		}
+	})
+}
+
+// TestASessionThatHasEndedIsNotSwitched signs somebody out everywhere just before their switch to another workspace, which
+// had let them in already, is written.
+func TestASessionThatHasEndedIsNotSwitched(t *testing.T) {
+	t.Parallel()
+	fixture.Each(t, func(t *testing.T, w *fixture.World) {
+		begin := func() (models.Session, models.Member) {
+			l, m := ask(t, w, "")
+			secret, err := enter(w, l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := w.Gate.Visit(t.Context(), secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v.Session, m
+		}
+		change := func(before models.Session, m models.Member) (secret string, err error) {
+			err = w.Store.Write(t.Context(), func(tx *store.Tx) (err error) {
+				secret, err = w.Gate.Switch(tx, before, m, sso.Origin{})
+				return err
+			})
+			return secret, err
+		}
+		s, m := begin()
+		secret, err := change(s, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := w.Gate.Visit(t.Context(), secret); err != nil || !v.Session.CreatedAt.Equal(s.CreatedAt) {
+			t.Errorf("%+v %v", v, err)
+		}
+		if _, err := change(s, m); !models.Is(err, models.Unknown) {
+			t.Errorf("a second time: %v", err)
+		}
+		s, m = begin()
+		m.SessionEpoch++
+		if err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SaveMember(m) }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := change(s, m); !models.Is(err, models.Unknown) {
+			t.Errorf("signed out everywhere: %v", err)
 		}
 	})
 }

@@ -89,6 +89,13 @@ func (s *Store) Connection(ctx context.Context, id string) (models.Connection, e
 	return c, translate(err, "the connection "+id)
 }
 
+// ConnectionOf finds the connection that brought a directory person.
+func (s *Store) ConnectionOf(ctx context.Context, userID string) (models.Connection, error) {
+	var c models.Connection
+	err := s.r(ctx).Raw("SELECT c.* FROM directory_users u JOIN connections c ON c.id = u.connection_id WHERE u.id = ?", userID).Take(&c).Error
+	return c, translate(err, "the connection")
+}
+
 // Connections lists the connections of a workspace that are not deleted, newest first.
 func (s *Store) Connections(ctx context.Context, workspaceID string) ([]models.Connection, error) {
 	var cs []models.Connection

@@ -37,6 +37,8 @@ type dialect struct {
 	notIn func(column string) string
 	// forUpdate and skipLocked end a SELECT that locks; SQLite has one writer and needs neither.
 	forUpdate, skipLocked string
+	// forShare ends a SELECT of rows that must not change before the transaction ends.
+	forShare string
 	// oneStatement says that several INSERTs may share a statement (data-modifying WITH).
 	oneStatement bool
 	// byBytes ends a text that is to be looked at byte by byte.
@@ -70,6 +72,7 @@ var postgresDialect = dialect{
 	},
 	forUpdate:    " FOR NO KEY UPDATE", // what foreign keys ask for goes beside it
 	skipLocked:   " FOR NO KEY UPDATE SKIP LOCKED",
+	forShare:     " FOR SHARE",
 	oneStatement: true,
 	byBytes:      ` COLLATE "C"`,
 	lock:         "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))",

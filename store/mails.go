@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"time"
 
 	"outpost/models"
@@ -23,6 +24,27 @@ func (tx *Tx) WasTold(memberID string) (bool, error) {
 	var n int
 	_, err := tx.query(&n, "mails", "SELECT count(*) FROM invitations i JOIN mails m ON m.invitation_id = i.id WHERE i.member_id = ? AND m.state IN ('committing', 'sent', 'unknown')", memberID)
 	return n > 0, err
+}
+
+// lastInvited is when the newest mail that invites a member was written.
+const lastInvited = "SELECT created_at FROM mails WHERE member_id = ? AND kind = 'invitation' ORDER BY id DESC LIMIT 1"
+
+// LastInvited tells when the newest mail that invites a member was written, zero for never.
+func (s *Store) LastInvited(ctx context.Context, memberID string) (time.Time, error) {
+	var at []time.Time
+	if err := s.r(ctx).Raw(lastInvited, memberID).Scan(&at).Error; err != nil || len(at) == 0 {
+		return time.Time{}, translate(err, "mails")
+	}
+	return at[0], nil
+}
+
+// LastInvited is Store.LastInvited inside the transaction.
+func (tx *Tx) LastInvited(memberID string) (time.Time, error) {
+	var at []time.Time
+	if _, err := tx.query(&at, "mails", lastInvited, memberID); err != nil || len(at) == 0 {
+		return time.Time{}, err
+	}
+	return at[0], nil
 }
 
 // RequeueMail gives the newest mail of an invitation, if it was kept back, to another operation. It tells whether there was one.

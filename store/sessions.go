@@ -27,25 +27,31 @@ func (s *Store) Visit(ctx context.Context, tokenHash []byte) (Visit, error) {
 	return v, translate(err, "the session")
 }
 
-// SessionHolder finds a session by its cookie's hash with what of its member and workspace decides whether it counts, in
-// one statement: the member's status, epoch and role, and the workspace's plan.
-func (s *Store) SessionHolder(ctx context.Context, tokenHash []byte) (Visit, error) {
-	var row struct {
+// SessionHolders finds sessions by their ids with what of their members and workspaces decides whether they count, in one
+// statement however many there are: the member's status, epoch and role, and what the workspace asks of a session.
+func (s *Store) SessionHolders(ctx context.Context, ids []string) ([]Visit, error) {
+	var rows []struct {
 		models.Session
 		Status models.MemberStatus
-		Plan   models.Plan
 		Now    struct {
 			Epoch int64
 			Role  models.Role
 		} `gorm:"embedded;embeddedPrefix:member_"`
+		Plan       models.Plan
+		RequireSSO *string
+		BreakGlass *string
 	}
-	err := s.r(ctx).Raw(`SELECT s.*, m.status, w.plan, m.session_epoch AS member_epoch, m.role AS member_role
-		FROM sessions s JOIN members m ON m.id = s.member_id JOIN workspaces w ON w.id = s.workspace_id WHERE s.token_hash = ?`, tokenHash).Take(&row).Error
-	return Visit{
-		Session:   row.Session,
-		Member:    models.Member{ID: row.MemberID, WorkspaceID: row.WorkspaceID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role},
-		Workspace: models.Workspace{ID: row.WorkspaceID, Plan: row.Plan},
-	}, translate(err, "the session")
+	err := s.r(ctx).Raw(`SELECT s.*, m.status, m.session_epoch AS member_epoch, m.role AS member_role, w.plan, w.require_sso, w.break_glass
+		FROM sessions s JOIN members m ON m.id = s.member_id JOIN workspaces w ON w.id = s.workspace_id WHERE s.id `+s.dialect.in, s.dialect.list(ids)).Scan(&rows).Error
+	visits := make([]Visit, len(rows))
+	for i, row := range rows {
+		visits[i] = Visit{
+			Session:   row.Session,
+			Member:    models.Member{ID: row.MemberID, WorkspaceID: row.WorkspaceID, Status: row.Status, SessionEpoch: row.Now.Epoch, Role: row.Now.Role},
+			Workspace: models.Workspace{ID: row.WorkspaceID, Plan: row.Plan, RequireSSO: row.RequireSSO, BreakGlass: row.BreakGlass},
+		}
+	}
+	return visits, translate(err, "sessions")
 }
 
 // Sessions lists the sessions of a member that have not ended and began after since, newest first.
@@ -89,10 +95,23 @@ func (tx *Tx) RenewSession(id string, before, after []byte, role models.Role) er
 	return affected(n, err, "the session")
 }
 
+// SessionByID finds a session by its id.
+func (tx *Tx) SessionByID(id string) (models.Session, error) {
+	return one[models.Session](tx, "the session", "SELECT * FROM sessions WHERE id = ?", id)
+}
+
 // EndSession ends a session. It is no error when it has ended already.
 func (tx *Tx) EndSession(id string, at time.Time) error {
 	_, err := tx.exec("end the session", "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL", at.UTC(), id)
 	return err
+}
+
+// LeaveSession ends a session that another takes the place of. It fails with Stale when the session has ended already, or
+// all sessions of its member have.
+func (tx *Tx) LeaveSession(id string, at time.Time) error {
+	n, err := tx.exec("leave the session", `UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL
+		AND epoch = (SELECT m.session_epoch FROM members m WHERE m.id = sessions.member_id AND m.status = 'active')`, at.UTC(), id)
+	return affected(n, err, "the session")
 }
 
 // SignInMembers lists the active members with an address, in every workspace, the one last used first.
@@ -129,13 +148,17 @@ func (s *Store) SignInsAsked(ctx context.Context, emailKey, ip string, since tim
 	return n.ForAddress, n.FromIP, translate(err, "sign-in links")
 }
 
-// PruneSessions forgets sessions and links that ended before.
+// PruneSessions forgets sessions, and links, requests and assertions, that ended before.
 func (tx *Tx) PruneSessions(before time.Time) error {
 	if _, err := tx.exec("prune sessions", "DELETE FROM sessions WHERE created_at < ?", before.UTC()); err != nil {
 		return err
 	}
-	_, err := tx.exec("prune sign-in links", "DELETE FROM sign_in_links WHERE expires_at < ?", before.UTC())
-	return err
+	for _, table := range [...]string{"sign_in_links", "saml_requests", "saml_assertions"} {
+		if _, err := tx.exec("prune "+table, "DELETE FROM "+table+" WHERE expires_at < ?", before.UTC()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WorkspacesOf finds workspaces by their ids.

@@ -1,6 +1,10 @@
 package store
 
-import "outpost/models"
+import (
+	"context"
+
+	"outpost/models"
+)
 
 // LockTeam finds the team that follows a group and locks the row. ok is false when there is none yet.
 func (tx *Tx) LockTeam(groupID string) (t models.Team, ok bool, err error) {
@@ -55,10 +59,19 @@ func (tx *Tx) TeamsFollowed(memberID string) ([]string, error) {
 	return ids, err
 }
 
+const teamNames = "SELECT t.name FROM team_members tm JOIN teams t ON t.id = tm.team_id WHERE tm.member_id = ? ORDER BY t.name"
+
 // TeamNames lists the names of the teams that a member is in, sorted.
+func (s *Store) TeamNames(ctx context.Context, memberID string) ([]string, error) {
+	var names []string
+	err := s.r(ctx).Raw(teamNames, memberID).Scan(&names).Error
+	return names, translate(err, "teams")
+}
+
+// TeamNames is Store.TeamNames inside the transaction.
 func (tx *Tx) TeamNames(memberID string) ([]string, error) {
 	var names []string
-	_, err := tx.query(&names, "teams", "SELECT t.name FROM team_members tm JOIN teams t ON t.id = tm.team_id WHERE tm.member_id = ? ORDER BY t.name", memberID)
+	_, err := tx.query(&names, "teams", teamNames, memberID)
 	return names, err
 }
 

@@ -156,7 +156,15 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 		case link.UsedAt != nil || !w.Now().Before(link.ExpiresAt):
 			return message, "not sent: the sign-in link had ended when it was due", nil
 		}
-		message, err = mail.SignIn{ID: link.ID, To: m.Recipient, URL: w.PublicURL + "/signin/" + w.Gate.Token(link.ID), ExpiresAt: link.ExpiresAt}.Message(w.From, w.host)
+		signIn := mail.SignIn{ID: link.ID, To: m.Recipient, URL: w.PublicURL + "/signin/" + w.Gate.Token(link.ID), ExpiresAt: link.ExpiresAt}
+		if space.RequiresSSO(member.ID) {
+			c, err := tx.Connection(*space.RequireSSO)
+			if err != nil {
+				return message, "", err
+			}
+			signIn.Provider, signIn.Workspace, signIn.URL = c.Provider.Title(), space.Name, w.PublicURL+"/saml/"+c.ID+"/login"
+		}
+		message, err = signIn.Message(w.From, w.host)
 		return message, "", unsendable(err)
 	}
 	if m.Kind == models.MailAddressChanged {
@@ -175,10 +183,10 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 		return message, "not sent: the person had no access any more when it was due", nil
 	case member.Status == models.MemberActive:
 		return message, "not sent: the person had joined already when it was due", nil
+	case inv.State == models.InvitationExpired, inv.State == models.InvitationOpen && !w.Now().Before(inv.ExpiresAt):
+		return message, "not sent: the invitation had expired when it was due", nil
 	case inv.State != models.InvitationOpen || inv.EmailKey != member.EmailKey:
 		return message, "not sent: the invitation was withdrawn before it was due", nil
-	case !w.Now().Before(inv.ExpiresAt):
-		return message, "not sent: the invitation had expired when it was due", nil
 	}
 	teams, err := tx.TeamNames(member.ID)
 	if err != nil {
@@ -189,7 +197,7 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 		inviter = space.Name
 	}
 	message, err = mail.Invitation{
-		ID: inv.ID, Copy: m.Copy, SenderName: sender, InvitedBy: inviter, To: inv.Email, Name: member.Name, Workspace: space.Name, Provider: provider, Teams: teams,
+		ID: inv.ID, Copy: m.Copy, Reminder: m.Kind == models.MailReminder, SenderName: sender, InvitedBy: inviter, To: inv.Email, Name: member.Name, Workspace: space.Name, Provider: provider, Teams: teams,
 		AcceptURL: w.PublicURL + "/invite/" + w.Workspace.InvitationToken(inv.ID), ExpiresAt: inv.ExpiresAt,
 	}.Message(w.From, w.host)
 	return message, "", unsendable(err)

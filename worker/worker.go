@@ -63,13 +63,14 @@ func New(c Config) *Worker {
 		w.host = u.Host
 	}
 	w.kinds = map[models.Kind]func(context.Context, models.Operation) error{
-		models.KindUserUpsert:      w.userUpsert,
-		models.KindUserDeactivate:  w.userDeactivate,
-		models.KindGroupSync:       w.groupSync,
-		models.KindInvitationEmail: w.sendMail,
-		models.KindNoticeEmail:     w.sendMail,
-		models.KindSignInEmail:     w.sendMail,
-		models.KindMemberMirror:    w.memberMirror,
+		models.KindUserUpsert:         w.userUpsert,
+		models.KindUserDeactivate:     w.userDeactivate,
+		models.KindGroupSync:          w.groupSync,
+		models.KindInvitationEmail:    w.sendMail,
+		models.KindInvitationReminder: w.sendMail,
+		models.KindNoticeEmail:        w.sendMail,
+		models.KindSignInEmail:        w.sendMail,
+		models.KindMemberMirror:       w.memberMirror,
 	}
 	return w
 }

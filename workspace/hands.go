@@ -132,6 +132,9 @@ func (h *Hands) ChangeRole(ctx context.Context, by By, memberID string, role mod
 			return nil, nil
 		}
 		if wasOwner {
+			if err := keepsLink(tx, *m); err != nil {
+				return nil, err
+			}
 			if last, err := LastOwner(tx, *m); err != nil || last {
 				return nil, orDenied(err, "%s is the last active owner of this workspace: make somebody else an owner first", m.Name)
 			}
@@ -179,6 +182,9 @@ func (h *Hands) Deactivate(ctx context.Context, by By, memberID string) error {
 		case m.Role == models.RoleOwner && by.Role != models.RoleOwner:
 			return nil, denied("only an owner deactivates an owner: ask one")
 		}
+		if err := keepsLink(tx, *m); err != nil {
+			return nil, err
+		}
 		if last, err := LastOwner(tx, *m); err != nil || last {
 			return nil, orDenied(err, "%s is the last active owner of this workspace: make somebody else an owner first", m.Name)
 		}
@@ -200,6 +206,15 @@ func (h *Hands) Deactivate(ctx context.Context, by By, memberID string) error {
 		m.Period = u.Period // what the directory has begun by now ends with it
 		return h.lookAgain(tx, models.KindUserDeactivate, *m, now)
 	})
+}
+
+// keepsLink is the error for the owner who may sign in by an e-mailed link while single sign-on is required.
+func keepsLink(tx *store.Tx, m models.Member) error {
+	w, err := tx.WorkspaceByID(m.WorkspaceID)
+	if err == nil && w.RequireSSO != nil && w.BreakGlass != nil && *w.BreakGlass == m.ID {
+		err = denied("%s is the owner who may still use an e-mail link when single sign-on is down: choose another one under Single sign-on first", m.Name)
+	}
+	return err
 }
 
 // BringBack gives access back to a member from whom it was taken by hand: they are active if they had joined, else invited

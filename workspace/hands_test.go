@@ -387,7 +387,7 @@ func TestResentInvitationIsAMailOfItsOwnAndNeverTwoAtOnce(t *testing.T) {
 		s := smtp(t, w)
 		w.Settled(20 * time.Second)
 		w.Clock.Advance(8 * 24 * time.Hour)
-		must(t, w.Store.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.ExpireInvitations(w.Clock.Now()); return err }))
+		must(t, w.Store.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.ExpireInvitations(w.Clock.Now(), 500); return err }))
 		must(t, resend())
 		w.Settled(20 * time.Second)
 		ms := s.Messages()

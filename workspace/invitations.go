@@ -108,28 +108,36 @@ func (h *Hands) VoidInvitation(ctx context.Context, by By, memberID string) erro
 // mailInvitation makes the next mail of a locked member's invitation, and opens that again; a member without one that
 // could be accepted gets a new one, made by hand: what was withdrawn stays so.
 func (h *Hands) mailInvitation(tx *store.Tx, m models.Member, now time.Time) ([]models.Operation, error) {
-	expires := now.Add(h.workspace.invitations.Life)
-	inv, there, err := tx.LastInvitation(m.ID, m.EmailKey)
+	inv, there, err := tx.LastInvitation(m)
 	if err != nil {
 		return nil, err
 	}
-	number := 0
-	if there {
-		underWay := false
-		if number, underWay, err = tx.ReplaceMail(inv.ID); err != nil || underWay {
-			return nil, orStale(err, "an invitation to %s is on its way already: see what becomes of it first", m.Email)
-		}
-		if err := tx.ProlongInvitation(inv.ID, expires); err != nil {
-			return nil, err
-		}
-	} else {
-		id := outbox.ID()
-		inv = models.Invitation{
-			ID: id, WorkspaceID: m.WorkspaceID, MemberID: m.ID, Period: m.Period, Email: m.Email, EmailKey: m.EmailKey,
-			TokenHash: TokenHash(h.workspace.invitations.Token(id)), State: models.InvitationOpen, ExpiresAt: expires, CreatedAt: now,
-		}
-		tx.Add(&inv)
+	if !there {
+		return h.mailAnother(tx, m, now)
 	}
+	number, underWay, err := tx.ReplaceMail(inv.ID)
+	if err != nil || underWay {
+		return nil, orStale(err, "an invitation to %s is on its way already: see what becomes of it first", m.Email)
+	}
+	if err := tx.ProlongInvitation(inv.ID, now.Add(h.workspace.invitations.Life)); err != nil {
+		return nil, err
+	}
+	return mailOf(tx, m, inv, number, now)
+}
+
+// mailAnother makes another invitation of a locked member, by hand, and its mail. It has a link of its own.
+func (h *Hands) mailAnother(tx *store.Tx, m models.Member, now time.Time) ([]models.Operation, error) {
+	id := outbox.ID()
+	inv := models.Invitation{
+		ID: id, WorkspaceID: m.WorkspaceID, MemberID: m.ID, Period: m.Period, Email: m.Email, EmailKey: m.EmailKey,
+		TokenHash: TokenHash(h.workspace.invitations.Token(id)), State: models.InvitationOpen, ExpiresAt: now.Add(h.workspace.invitations.Life), CreatedAt: now,
+	}
+	tx.Add(&inv)
+	return mailOf(tx, m, inv, 0, now)
+}
+
+// mailOf makes the mail of a member's invitation with its number, and the operation that sends it.
+func mailOf(tx *store.Tx, m models.Member, inv models.Invitation, number int, now time.Time) ([]models.Operation, error) {
 	op := outbox.Operation(models.KindInvitationEmail, m.WorkspaceID, "", models.ResourceMember, m.ID, 0, now)
 	if m.DirectoryUserID != nil {
 		u, err := tx.Desired(*m.DirectoryUserID)
@@ -148,6 +156,24 @@ func invitationMail(inv models.Invitation, number int, op models.Operation, now 
 		ID: outbox.ID(), WorkspaceID: inv.WorkspaceID, OperationID: op.ID, MemberID: inv.MemberID, InvitationID: &inv.ID, Kind: models.MailInvitation, Copy: number,
 		Recipient: inv.Email, State: models.MailReady, CreatedAt: now,
 	}
+}
+
+// Remind makes the mails that remind of invitations which were last mailed longer ago than after and are still open, each
+// once for good, and the operations that send them. It looks at up to limit invitations and tells at how many; any number
+// of schedulers may ask at once.
+func Remind(tx *store.Tx, after time.Duration, now time.Time, limit int) (ops []models.Operation, looked int, err error) {
+	looked, due, err := tx.TakeReminders(now.Add(-after), now, limit)
+	for _, r := range due {
+		op := outbox.Operation(models.KindInvitationReminder, r.WorkspaceID, "", models.ResourceMember, r.MemberID, 0, now)
+		if r.PersonID != nil {
+			op = outbox.Operation(models.KindInvitationReminder, r.WorkspaceID, *r.ConnectionID, models.ResourceUser, *r.PersonID, 0, now)
+		}
+		reminder := invitationMail(r.Invitation, 0, op, now)
+		reminder.Kind = models.MailReminder
+		tx.Add(reminder)
+		ops = append(ops, op)
+	}
+	return ops, looked, err
 }
 
 // sendAtOnce bounds the invitations that one transaction sends.

@@ -27,10 +27,12 @@ type Invitations struct {
 	Life time.Duration // how long a link is good
 }
 
-// DefaultHold and DefaultLife are the settings of a new installation.
+// DefaultHold, DefaultLife and DefaultReminder are the settings of a new installation. The last is how long after its mail
+// people are reminded of an invitation.
 const (
-	DefaultHold = 10 * time.Second
-	DefaultLife = 7 * 24 * time.Hour
+	DefaultHold     = 10 * time.Second
+	DefaultLife     = 7 * 24 * time.Hour
+	DefaultReminder = 3 * 24 * time.Hour
 )
 
 // InvitationKey derives the key of Invitations from the installation's secret.

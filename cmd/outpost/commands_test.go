@@ -139,9 +139,9 @@ func TestCommandsFindTheDatabaseOfDev(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gotURL, public, err := c.locate(test.data)
-		if gotURL != test.wantURL || string(public) != test.wantPublic || (err == nil) != (test.wantIn == "") || err != nil && !strings.Contains(err.Error(), test.wantIn) {
-			t.Errorf("%s: %q, %q, %v", test.what, gotURL, public, err)
+		got, err := c.locate(test.data)
+		if got.url != test.wantURL || string(got.publicURL) != test.wantPublic || (err == nil) != (test.wantIn == "") || err != nil && !strings.Contains(err.Error(), test.wantIn) {
+			t.Errorf("%s: %q, %q, %v", test.what, got.url, got.publicURL, err)
 		}
 	}
 }

@@ -41,7 +41,9 @@ type config struct {
 	LogLevel       logLevel      `env:"LOG_LEVEL"` // info; in dev warn
 	LogFormat      logFormat     `env:"LOG_FORMAT" envDefault:"text"`
 	InvitationHold time.Duration `env:"INVITATION_HOLD" envDefault:"10s"`
-	MailRate       float64       `env:"MAIL_RATE" envDefault:"50"` // mails a second and workspace
+	InvitationDays days          `env:"INVITATION_DAYS" envDefault:"7"`
+	ReminderDays   days          `env:"INVITATION_REMINDER_DAYS" envDefault:"3"` // 0 for no reminder
+	MailRate       float64       `env:"MAIL_RATE" envDefault:"50"`               // mails a second and workspace
 
 	set map[string]string // the variables as they are
 }
@@ -55,7 +57,11 @@ type (
 	network     string // in CIDR notation
 	logLevel    string // debug, info, warn or error
 	logFormat   string // text or json
+	days        int
 )
+
+// duration is the days as a time, 24 hours each.
+func (d days) duration() time.Duration { return time.Duration(d) * 24 * time.Hour }
 
 const (
 	defaultListenAddr  = "127.0.0.1:8080"
@@ -84,6 +90,7 @@ var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[logFormat]():     func(s string) (any, error) { return parseLogFormat(s) },
 	reflect.TypeFor[logLevel]():      func(s string) (any, error) { return parseLogLevel(s) },
 	reflect.TypeFor[time.Duration](): func(s string) (any, error) { return parseDuration(s) },
+	reflect.TypeFor[days]():          func(s string) (any, error) { return parseDays(s) },
 	reflect.TypeFor[float64]():       func(s string) (any, error) { return parseRate(s) },
 	reflect.TypeFor[uint16]():        func(s string) (any, error) { return parsePort(s) },
 }
@@ -117,6 +124,9 @@ func parseConfig(environ []string) (config, []string) {
 		}
 	}
 	faults = append(faults, checkURLs(c)...)
+	if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, "INVITATION_") }) {
+		faults = append(faults, checkDays(c)...)
+	}
 	faults = append(faults, unknownVariables(set)...)
 	return c, faults
 }
@@ -132,6 +142,17 @@ func describe(err error) string {
 		name = field.Tag.Get("env")
 	}
 	return name + ": " + p.Err.Error()
+}
+
+// checkDays looks at what the life of an invitation and the moment of its reminder must be to each other.
+func checkDays(c config) (faults []string) {
+	switch {
+	case c.InvitationDays == 0:
+		return []string{"INVITATION_DAYS: an invitation is good for one day or more"}
+	case c.ReminderDays >= c.InvitationDays:
+		return []string{fmt.Sprintf("INVITATION_REMINDER_DAYS: %d is not less than INVITATION_DAYS, which is %d: choose fewer days, or 0 for no reminder", c.ReminderDays, c.InvitationDays)}
+	}
+	return nil
 }
 
 // checkURLs looks at the URLs that other packages read, so that a mistake shows before anything has started.
@@ -301,6 +322,14 @@ func parseDuration(s string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is not a duration such as 10s or 2m", s)
 	}
 	return d, nil
+}
+
+func parseDays(s string) (days, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n > 365 {
+		return 0, fmt.Errorf("%q is not a number of days from 0 to 365", s)
+	}
+	return days(n), nil
 }
 
 func parseRate(s string) (float64, error) {

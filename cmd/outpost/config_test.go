@@ -29,12 +29,12 @@ func TestConfigurationIsRead(t *testing.T) {
 	c, err := readConfig([]string{
 		"DATABASE_URL=postgres://u:p@db/outpost", "REDIS_URL=redis-sentinel://a:1,b:2?master=m", "SMTP_URL=smtp://u:p@mail.test:587",
 		"MAIL_FROM=Ada <ada@acme.test>", "PUBLIC_URL=https://Outpost.Example.com/", "PORT=9000", "SECRET_KEY=" + strings.Repeat("k", 32),
-		"OPERATOR_EMAILS=a@x.test, b@x.test", "TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.1", "LOG_LEVEL=DEBUG", "LOG_FORMAT=json", "INVITATION_HOLD=0s", "MAIL_RATE=0.5",
+		"OPERATOR_EMAILS=a@x.test, b@x.test", "TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.1", "LOG_LEVEL=DEBUG", "LOG_FORMAT=json", "INVITATION_HOLD=0s", "MAIL_RATE=0.5", "INVITATION_DAYS=2", "INVITATION_REMINDER_DAYS=0",
 	}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.PublicURL != "https://outpost.example.com" || c.listen() != "0.0.0.0:9000" || c.from().Name != "Ada" || c.mailPace() != 2*time.Second || c.InvitationHold != 0 ||
+	if c.PublicURL != "https://outpost.example.com" || c.listen() != "0.0.0.0:9000" || c.from().Name != "Ada" || c.mailPace() != 2*time.Second || c.InvitationHold != 0 || c.InvitationDays.duration() != 48*time.Hour || c.ReminderDays != 0 ||
 		!slices.Equal(c.trustedProxies(), []string{"10.0.0.0/8", "192.0.2.1"}) || !slices.Equal(c.OperatorEmails, []bareAddress{"a@x.test", "b@x.test"}) {
 		t.Errorf("read as %+v", c)
 	}
@@ -71,6 +71,11 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		{"LOG_FORMAT=xml", `LOG_FORMAT: there is no format "xml"`},
 		{"INVITATION_HOLD=10", `INVITATION_HOLD: "10" is not a duration`},
 		{"INVITATION_HOLD=-1s", "INVITATION_HOLD: "},
+		{"INVITATION_DAYS=0", "INVITATION_DAYS: an invitation is good for one day or more"},
+		{"INVITATION_DAYS=a week", `INVITATION_DAYS: "a week" is not a number of days`},
+		{"INVITATION_DAYS=3", "INVITATION_REMINDER_DAYS: 3 is not less than INVITATION_DAYS, which is 3: choose fewer days, or 0 for no reminder"},
+		{"INVITATION_REMINDER_DAYS=7", "INVITATION_REMINDER_DAYS: 7 is not less than INVITATION_DAYS"},
+		{"INVITATION_REMINDER_DAYS=-1", "INVITATION_REMINDER_DAYS: "},
 		{"MAIL_RATE=0", "MAIL_RATE: "},
 		{"MAIL_RATE=NaN", "MAIL_RATE: "},
 		{"OUTPOST_DAT=x", "there is no variable OUTPOST_DAT; the nearest one is OUTPOST_DATA"},

@@ -122,6 +122,7 @@ func dataFlag(cmd *cobra.Command, data *string) {
 type database struct {
 	*store.Store
 	publicURL publicURL // "" when nothing tells it
+	secret    secretKey // "" when nothing tells it
 }
 
 // open opens the database that a command works on: the embedded one of --data, else DATABASE_URL, else the embedded one
@@ -131,11 +132,11 @@ func (p *program) open(ctx context.Context, data string) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	url, public, err := c.locate(data)
+	at, err := c.locate(data)
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, url, store.Options{MaxConns: 4})
+	s, err := store.Open(ctx, at.url, store.Options{MaxConns: 4})
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func (p *program) open(ctx context.Context, data string) (*database, error) {
 		s.Close()
 		return nil, err
 	}
-	return &database{Store: s, publicURL: public}, nil
+	return &database{Store: s, publicURL: at.publicURL, secret: at.secret}, nil
 }
 
 // openWorkspace is open for a command about one workspace.
@@ -160,29 +161,36 @@ func (p *program) openWorkspace(ctx context.Context, data, slug string) (*databa
 	return db, w, nil
 }
 
-// locate tells the URL of the database that a command works on, and the PUBLIC_URL that goes with it.
-func (c config) locate(data string) (url string, public publicURL, err error) {
+// located is a database that a command works on, with the settings that go with it.
+type located struct {
+	url       string
+	publicURL publicURL
+	secret    secretKey
+}
+
+// locate finds the database that a command works on.
+func (c config) locate(data string) (located, error) {
 	f := folder(cmp.Or(data, c.Data))
 	k, err := f.read()
 	if err != nil {
-		return "", "", err
+		return located{}, err
 	}
 	if c.DatabaseURL != "" && (data == "" || k.Database == fingerprint(c.DatabaseURL)) {
-		if c.PublicURL == "" && k.Database == fingerprint(c.DatabaseURL) {
-			return c.DatabaseURL, k.PublicURL, nil
+		if k.Database != fingerprint(c.DatabaseURL) {
+			k = kept{} // of another database
 		}
-		return c.DatabaseURL, c.PublicURL, nil
+		return located{c.DatabaseURL, cmp.Or(c.PublicURL, k.PublicURL), cmp.Or(c.SecretKey, k.SecretKey)}, nil
 	}
 	if _, err := os.Stat(f.database()); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			return "", "", fmt.Errorf("look for the embedded database: %w", err)
+			return located{}, fmt.Errorf("look for the embedded database: %w", err)
 		}
 		if data != "" {
-			return "", "", fault(models.NotFound, "there is no database in the folder %s: give the one that 'outpost dev' works in", f)
+			return located{}, fault(models.NotFound, "there is no database in the folder %s: give the one that 'outpost dev' works in", f)
 		}
-		return "", "", fault(models.NotFound, "there is no database to work on: set DATABASE_URL, or start 'outpost dev', or name its data folder with --data (there is none at %s)", f)
+		return located{}, fault(models.NotFound, "there is no database to work on: set DATABASE_URL, or start 'outpost dev', or name its data folder with --data (there is none at %s)", f)
 	}
-	return "sqlite:" + f.database(), cmp.Or(c.PublicURL, k.PublicURL), nil
+	return located{"sqlite:" + f.database(), cmp.Or(c.PublicURL, k.PublicURL), cmp.Or(c.SecretKey, k.SecretKey)}, nil
 }
 
 // base is PUBLIC_URL, for commands that print an address.

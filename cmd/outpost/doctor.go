@@ -64,8 +64,8 @@ const patience = 10 * time.Second
 
 func (d *doctor) examine(ctx context.Context, data string) {
 	c, faults := parseConfig(d.p.environ)
-	url, _, located := c.locate(data)
-	production := c.DatabaseURL != "" && url == c.DatabaseURL
+	at, located := c.locate(data)
+	production := c.DatabaseURL != "" && at.url == c.DatabaseURL
 	for _, f := range faults {
 		d.bad("configuration", "%s", f)
 	}
@@ -77,7 +77,7 @@ func (d *doctor) examine(ctx context.Context, data string) {
 	if located != nil {
 		d.bad("database", "%s", sentence(located))
 	} else {
-		d.database(ctx, url, production)
+		d.database(ctx, at.url, production)
 	}
 	d.redis(ctx, c)
 	d.mail(ctx, c, production)

@@ -85,6 +85,7 @@ func (p *program) root() *cobra.Command {
 		p.workspaceCommand(),
 		p.connectionCommand(),
 		p.operationsCommand(),
+		p.ssoCommand(),
 		p.membersCommand(),
 		p.verifyCommand(),
 		p.simulateCommand(),

@@ -16,11 +16,11 @@ func (p *program) migrateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		url, _, err := c.locate(data)
+		at, err := c.locate(data)
 		if err != nil {
 			return err
 		}
-		s, err := store.Open(ctx, url, store.Options{MaxConns: 4})
+		s, err := store.Open(ctx, at.url, store.Options{MaxConns: 4})
 		if err != nil {
 			return err
 		}

@@ -140,7 +140,7 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 	if err != nil {
 		return fmt.Errorf("derive the key of invitation links: %w", err)
 	}
-	actual := workspace.New(workspace.Invitations{Key: key, Hold: c.InvitationHold, Life: workspace.DefaultLife}, time.Now)
+	actual := workspace.New(workspace.Invitations{Key: key, Hold: c.InvitationHold, Life: c.InvitationDays.duration()}, time.Now)
 	gate, err := sso.New(db, string(c.SecretKey), time.Now)
 	if err != nil {
 		return fmt.Errorf("derive the key of sign-in links: %w", err)
@@ -151,7 +151,9 @@ func (p *program) serve(ctx context.Context, c config, r role) error {
 	failed := make(chan error, 3) // one for each part that can
 
 	if r.scheduler {
-		defer background(ctx, scheduler.New(db, operations, log, time.Now).Run)()
+		clock := scheduler.New(db, operations, log, time.Now)
+		clock.RemindAfter = c.ReminderDays.duration()
+		defer background(ctx, clock.Run)()
 	}
 	if r.worker != nil {
 		w := worker.New(worker.Config{
