@@ -62,6 +62,9 @@ var owners = map[string][]string{
 	"github.com/chromedp":            {testkit},
 }
 
+// onlyTests are libraries that no program may hold: the oracles and partners of tests.
+var onlyTests = []string{"github.com/scim2/filter-parser", "github.com/crewjam/saml"}
+
 // vague names say nothing about what belongs into a package, so everything ends up in it.
 var vague = []string{"util", "common", "helper", "base", "core", "types", "manager"}
 
@@ -126,6 +129,9 @@ func TestLayoutRulesFindWhatTheyForbid(t *testing.T) {
 		{"asynq elsewhere", "outbox", false, "github.com/hibiken/asynq", "github.com/hibiken/asynq belongs to jobs, worker, cmd/outpost"},
 		{"saml in sso", "sso", false, "github.com/russellhaering/gosaml2/types", ""},
 		{"saml elsewhere", "dashboard", false, "github.com/russellhaering/gosaml2", "github.com/russellhaering belongs to sso, internal/testkit"},
+		{"an identity provider in a test", "sso", true, "github.com/crewjam/saml/samlidp", ""},
+		{"an identity provider in the kit", testkit, false, "github.com/crewjam/saml/samlidp", ""},
+		{"an identity provider in the program", "sso", false, "github.com/crewjam/saml", "only tests import github.com/crewjam/saml"},
 		{"asynqmon is not asynq", "dashboard", false, "github.com/hibiken/asynqmon", ""},
 	} {
 		faults := importFaults([]source{{dir: test.dir, file: "x.go", test: test.test, imports: []string{test.imports}}})
@@ -214,6 +220,11 @@ func libraryFault(file source, imported string) string {
 	standard := !strings.Contains(strings.Split(imported, "/")[0], ".")
 	if !standard && !file.test && slices.Contains(onlyStandard, file.dir) {
 		return fmt.Sprintf("%s imports the standard library only, but here %s", file.dir, imported)
+	}
+	for _, library := range onlyTests {
+		if !file.test && file.dir != testkit && (imported == library || strings.HasPrefix(imported, library+"/")) {
+			return "only tests import " + library
+		}
 	}
 	for library, allowed := range owners {
 		if imported != library && !strings.HasPrefix(imported, library+"/") {

@@ -230,10 +230,13 @@ func TestHealthTellsTheStateOfTheParts(t *testing.T) {
 func TestEverythingElseIsTheWebs(t *testing.T) {
 	k := onSQLite(t, Config{Web: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "web "+r.URL.Path) })})
 	k.base = "http://" + k.server.Listener.Addr().String()
-	for _, path := range []string{"/", "/scimitar", "/people", "/healthz/x"} {
+	for _, path := range []string{"/", "/scimitar", "/people", "/healthz/x", "/invite/secret-of-a-link"} {
 		if a := k.send("GET", path, ""); a.status != 200 || a.body != "web "+path {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
+	}
+	if written := k.log.String(); strings.Contains(written, "secret-of-a-link") {
+		t.Errorf("the log has what only a mail tells: %s", written)
 	}
 	k.send("GET", "/scim/v3/x", "").fails(404, "", "/scim/v2/")
 	k.send("GET", "/scim", "").fails(404, "", "/scim/v2/")

@@ -366,7 +366,7 @@ func exportActivity(r *request) error {
 		_ = answer.SetWriteDeadline(time.Now().Add(30 * time.Second)) // a test's recorder has none
 		q.Before = page.Next
 		if page, err = r.d.Store.Activity(r.ctx, q); err == nil {
-			err = r.stillIn()
+			err = r.stays()
 		}
 	}
 	if err != nil {

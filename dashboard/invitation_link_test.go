@@ -18,8 +18,7 @@ import (
 	"outpost/dashboard"
 	"outpost/internal/testkit/fixture"
 	"outpost/models"
-	"outpost/scheduler"
-	"outpost/worker"
+	"outpost/store"
 	"outpost/workspace"
 )
 
@@ -182,7 +181,8 @@ func TestTheTokenOfALinkIsKeptNowhere(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *fixture.World, url string) {
 		written := &book{}
 		log := slog.New(slog.NewTextHandler(written, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		box := w.Mailbox(func(c *worker.Config) { c.Log = log })
+		w.Log = log
+		box := w.Mailbox(nil)
 		w.User("ada")
 		w.User("bo")
 		w.Settled(patience)
@@ -207,9 +207,13 @@ func TestTheTokenOfALinkIsKeptNowhere(t *testing.T) {
 		}
 		look(links[0], 410)
 		w.Clock.Advance(workspace.DefaultReminder)
-		clock := scheduler.New(w.Store, w.Outbox, log, w.Clock.Now)
-		clock.RemindAfter = workspace.DefaultReminder
-		w.Background(clock.Run)
+		if err := w.Outbox.Write(t.Context(), func(tx *store.Tx) ([]models.Operation, error) {
+			ops, _, err := workspace.Remind(tx, workspace.DefaultReminder, w.Clock.Now(), 10)
+			return ops, err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.Schedule()
 		if again := invited(t, box, "bo@acme.test", 2); again != links[1] {
 			t.Error("the reminder has another link")
 		}

@@ -97,7 +97,7 @@ func TestInvitedPersonJoinsByTheLinkAndIsSignedIn(t *testing.T) {
 			t.Errorf("a second click: %d %s", a.status, a.body)
 		}
 		other := s.stranger(t)
-		if a := other.post(link, nil); a.status != 410 || !a.has("You have joined already") || !a.has(`href="/signin"`) || len(a.header["Set-Cookie"]) > 0 {
+		if a := other.post(link, nil); a.status != 410 || !a.has("You have joined already") || !a.has(`action="/signin"`) || len(a.header["Set-Cookie"]) > 0 {
 			t.Errorf("in another browser: %d %v %s", a.status, a.header, a.body)
 		}
 		// What the directory says goes on as before.

@@ -259,7 +259,7 @@ func exportPeople(r *request) error {
 		}
 		q.Before = rows[len(rows)-1].ID
 		if rows, err = r.d.Store.People(r.ctx, q, 0, exportPage, exportPage); err == nil {
-			err = r.stillIn()
+			err = r.stays()
 		}
 		if err != nil {
 			// A file that ends early must not look whole.

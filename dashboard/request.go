@@ -125,9 +125,8 @@ func (r *request) renew(cookie string) error {
 	return err
 }
 
-// stillIn is the error for a visitor who lost access, or whose role changed, while a long answer was on its way. It does not
-// count as a click.
-func (r *request) stillIn() error {
+// stays is the error for a visitor who lost access while a long answer was on its way.
+func (r *request) stays() error {
 	still, err := r.d.Gate.Still(r.ctx, []store.Visit{r.visit})
 	if err == nil && !still[0] {
 		err = &models.Error{Code: models.Unknown, Detail: "access ended while the answer was on its way"}

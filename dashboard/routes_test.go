@@ -36,6 +36,7 @@ func routesOf(t *testing.T) []dashboard.Route {
 func TestEveryRouteHasARule(t *testing.T) {
 	t.Parallel()
 	open := []string{"GET /static/{file}", "/", "GET /signin", "POST /signin", "GET /signin/sent", "GET /signin/{token}", "POST /signin/{token}", "POST /theme",
+		"GET /signin/sso", "POST /signin/sso", "GET /saml/{id}/metadata", "GET /saml/{id}/login", "POST /saml/{id}/acs", "GET /invite/{token}/sso",
 		"GET /invite/{token}", "POST /invite/{token}", "POST /invite/{token}/again", "POST /invite/{token}/signout"}
 	for _, r := range routesOf(t) {
 		switch {
@@ -61,7 +62,7 @@ func fill(pattern string, ids map[string]string) (method, path string) {
 	for _, name := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(path, -1) {
 		id := ids[name[1]]
 		if name[1] == "id" {
-			for prefix, of := range map[string]string{"/account/sessions/": "session", "/settings/security/": "connection", "/people/": "member", "/settings/members/": "member", "/groups/": "group", "/runs/": "run", "/activity/": "audit"} {
+			for prefix, of := range map[string]string{"/account/sessions/": "session", "/settings/security/": "connection", "/saml/": "connection", "/people/": "member", "/settings/members/": "member", "/groups/": "group", "/runs/": "run", "/activity/": "audit"} {
 				if strings.HasPrefix(path, prefix) {
 					id = ids[of]
 				}

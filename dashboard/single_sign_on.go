@@ -62,13 +62,17 @@ func beginSSO(r *request) error {
 	return r.ask(w, sso.Question{Purpose: models.PurposeSignIn, Next: localPath(r.URL.Query().Get("next"))})
 }
 
-// beginAgain takes somebody who is signed in to the provider, to prove again who they are.
+// beginAgain takes somebody who signed in at a provider there once more, to prove again who they are.
 func beginAgain(r *request) error {
-	w, err := r.way()
+	next := localPath(r.URL.Query().Get("next"))
+	if r.visit.Session.ConnectionID == nil {
+		return r.seeOther(next, "")
+	}
+	w, err := r.d.Gate.Way(r.ctx, r.d.PublicURL, *r.visit.Session.ConnectionID)
 	if err != nil {
 		return err
 	}
-	return r.ask(w, sso.Question{Purpose: models.PurposeAgain, Next: localPath(r.URL.Query().Get("next"))})
+	return r.ask(w, sso.Question{Purpose: models.PurposeAgain, Next: next})
 }
 
 // provePage asks somebody to prove again who they are: at the provider, or by a link where Provider is "".
@@ -79,7 +83,7 @@ func (r *request) proving(back string) provePage {
 	p := provePage{Back: back}
 	if id := r.visit.Session.ConnectionID; id != nil {
 		if c, err := r.d.Store.Connection(r.ctx, *id); err == nil { // else a link does
-			p.Provider, p.Again = c.Provider.Title(), "/saml/"+c.ID+"/again?next="+url.QueryEscape(back)
+			p.Provider, p.Again = c.Provider.Title(), "/signin/again?next="+url.QueryEscape(back)
 		}
 	}
 	return p

@@ -296,7 +296,11 @@ func (r *request) givenMetadata() ([]byte, error) {
 		return []byte(text), nil
 	}
 	if u := strings.TrimSpace(r.FormValue("url")); u != "" {
-		return sso.FetchMetadata(r.ctx, u)
+		text, err := sso.FetchMetadata(r.ctx, u)
+		if models.Is(err, models.Unavailable) { // theirs, not ours
+			err = &models.Error{Code: models.Invalid, Detail: detailOf(err), Err: err}
+		}
+		return text, err
 	}
 	return nil, &models.Error{Code: models.Invalid, Detail: "give the metadata of your identity provider: choose its file, paste its text, or type its address"}
 }
@@ -367,6 +371,9 @@ func testSSO(r *request) error {
 		return err
 	}
 	w, err := r.d.Gate.Way(r.ctx, r.d.PublicURL, c.ID)
+	if models.Is(err, models.NotFound) {
+		return r.seeOther(ssoSettings(c.ID), "Give your identity provider’s metadata first.")
+	}
 	if err != nil {
 		return err
 	}

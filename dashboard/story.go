@@ -86,9 +86,9 @@ func told(e store.StoryEvent, name, by string) storyEvent {
 		out.Icon = "key"
 	case e.Entry.Method == methodSignOut:
 		out.Icon = "out"
-	case e.Entry.Method == "accept invitation":
+	case e.Entry.Method == methodAccept:
 		out.Icon = "in"
-	case e.Entry.Method == "ask for invitation":
+	case e.Entry.Method == methodAskAgain:
 		out.Icon = "mail"
 	case deactivates || e.Entry.Method == "deactivate":
 		out.Icon = "lock"
@@ -120,7 +120,7 @@ func because(e models.AuditEntry, changes []models.Change) (lines []string) {
 	switch {
 	case e.Status >= 400:
 		lines = []string{sentence("refused: " + withOrigin(e))}
-	case e.Method == methodSignIn, e.Method == methodSignOut, e.Method == "accept invitation", e.Method == "ask for invitation":
+	case byThemselves(e):
 		lines = append(lines, sentence(withOrigin(e)))
 	case e.Detail == noChange && len(changes) == 0:
 		lines = append(lines, "Nothing to change.")
@@ -130,15 +130,24 @@ func because(e models.AuditEntry, changes []models.Change) (lines []string) {
 	return lines
 }
 
+// byThemselves reports whether an entry is what people do about getting in and out themselves.
+func byThemselves(e models.AuditEntry) bool {
+	switch e.Method {
+	case methodSignIn, methodSignOut, methodAccept, methodAskAgain:
+		return true
+	}
+	return false
+}
+
 // withOrigin is what an entry says, and for what people do about signing in from where they did it.
 func withOrigin(e models.AuditEntry) string {
 	from := comingFrom(e)
 	switch {
 	case from == "":
-	case e.Method == methodSignIn:
-		return e.Detail + ", " + from
 	case e.Method == methodSignOut:
 		return e.Detail + "; done in " + from
+	case byThemselves(e):
+		return e.Detail + ", " + from
 	}
 	return e.Detail
 }

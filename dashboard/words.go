@@ -130,10 +130,12 @@ func groupPhrase(e models.AuditEntry, changes []models.Change, by string) phrase
 	return about(by + " changed")
 }
 
-// What people do about signing in themselves, as the audit calls it.
+// What people do about getting in and out themselves, as the audit calls it.
 const (
-	methodSignIn  = "signin"
-	methodSignOut = "signout"
+	methodSignIn   = "signin"
+	methodSignOut  = "signout"
+	methodAccept   = "accept invitation"
+	methodAskAgain = "ask for invitation"
 )
 
 // handWords are what people do themselves, by the method of the audit entry; %s is who did it, and @ whom or what it is
@@ -151,6 +153,8 @@ var handWords = map[string]string{
 	"invite":             "%s invited @",
 	"resend invitation":  "%s sent the invitation to @ again",
 	"void invitation":    "%s withdrew the invitation of @",
+	methodAccept:         "@ joined",
+	methodAskAgain:       "@ asked for another invitation",
 	"send invitations":   "%s sent the invitations that waited",
 	"map":                "%s changed the role that @ gives",
 	"settings":           "%s changed how people are invited",
@@ -161,16 +165,14 @@ var handWords = map[string]string{
 	"paused":             "%s paused the connection",
 	"active":             "%s resumed the connection",
 	"deleted":            "%s deleted the connection",
-	"accept invitation":  "@ joined",
-	"ask for invitation": "@ asked for another invitation",
-	"configure sso":      "%s gave @’s metadata for single sign-on",
-	"add certificate":    "%s added a certificate for single sign-on with @",
-	"remove certificate": "%s removed a certificate for single sign-on with @",
-	"set sso options":    "%s changed how people sign in with @",
-	"require sso":        "%s made everybody sign in with @",
+	"configure sso":      "%s gave the metadata for single sign-on",
+	"add certificate":    "%s added a certificate for single sign-on",
+	"remove certificate": "%s removed a certificate for single sign-on",
+	"set sso options":    "%s changed how single sign-on works",
+	"require sso":        "%s made everybody use single sign-on",
 	"require no sso":     "%s let everybody use e-mail links again",
-	"test sso":           "%s tested signing in with @",
-	"disable sso":        "%s switched single sign-on with @ off",
+	"test sso":           "%s tested single sign-on",
+	"disable sso":        "%s switched single sign-on off",
 }
 
 // handPhrase says what somebody did themselves.
@@ -183,7 +185,7 @@ func handPhrase(e models.AuditEntry, changes []models.Change) phrase {
 	if e.Method == methodSignIn && e.Status >= 400 {
 		words = "The sign-in of @ was refused"
 		if e.TargetType != models.ResourceMember {
-			words = "A sign-in with @ was refused"
+			words = "A single sign-on was refused"
 		}
 	}
 	if e.Method == "retry" && e.OperationID != nil {

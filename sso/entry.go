@@ -283,6 +283,9 @@ func (g *Gate) find(tx *store.Tx, w Way, h Heard, now time.Time) (models.Member,
 // the externalId that its directory gave them, letter by letter (a to z of a userName in either case), or a persistent
 // identifier that was bound to them. The e-mail address counts for nothing.
 func Whom(tx *store.Tx, connectionID, nameID string) ([]models.User, error) {
+	if strings.Contains(nameID, "\x00") { // which no database takes
+		return nil, nil
+	}
 	people, err := tx.Subjects(connectionID, nameID, scim.Fold(nameID))
 	if err != nil {
 		return nil, err

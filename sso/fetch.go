@@ -75,10 +75,13 @@ func visitor(dial dial) *http.Client {
 	}
 }
 
-// outside connects to public addresses only. It judges the address itself, at the last moment before the connection, so
-// that no name, spelling or change of a name in between leads elsewhere.
-func outside(resolver *net.Resolver) dial {
-	dialer := &net.Dialer{
+// outside connects to public addresses only.
+func outside(resolver *net.Resolver) dial { return guarded(resolver).DialContext }
+
+// guarded is the dialer of outside. It judges the address itself, at the last moment before the connection, so that no
+// name, spelling or change of a name in between leads elsewhere.
+func guarded(resolver *net.Resolver) *net.Dialer {
+	return &net.Dialer{
 		Timeout:  fetchTime,
 		Resolver: resolver,
 		Control: func(_, address string, _ syscall.RawConn) error {
@@ -89,7 +92,6 @@ func outside(resolver *net.Resolver) dial {
 			return nil
 		},
 	}
-	return dialer.DialContext
 }
 
 // public reports whether an address is of the internet at large (the registries of RFC 6890 and RFC 4291).

@@ -162,6 +162,8 @@ func (c Check) times(d *Document, view types.Response) (got, cure string) {
 		return "the answer is good from " + moment(from) + ", it is " + moment(now), clock
 	case now.Add(Skew).Before(issued):
 		return "the answer was made at " + moment(issued) + ", it is " + moment(now), clock
+	case !from.Before(until):
+		return "the answer is good from " + moment(from) + " until " + moment(until), life
 	case until.Sub(issued) > maxValidity:
 		return "the answer, made at " + moment(issued) + ", is good until " + moment(until), life
 	case c.IdPInitiated && now.Add(-Skew).Sub(issued) > maxUnasked:

@@ -164,7 +164,8 @@ func form(page string) (action string, fields url.Values, err error) {
 // on, and where to.
 func (p *IdP) Answer(signInURL, email string) (acs string, answer url.Values) {
 	p.t.Helper()
-	return p.signIn(signInURL, email)
+	browser, action, fields := p.formAt(signInURL, email)
+	return p.answered(p.read(browser.PostForm(action, fields)), email)
 }
 
 // Unasked begins at the provider: what a browser would send to a service that asked for nothing.
@@ -177,30 +178,20 @@ func (p *IdP) Unasked(entityID, email string) (acs string, answer url.Values) {
 		p.t.Fatal(err)
 	}
 	p.put("/shortcuts/"+name, body)
-	return p.signIn(p.URL+"/login/"+name, email)
+	browser, action, fields := p.formAt(p.URL+"/login/"+name, email)
+	p.read(browser.PostForm(action, fields)) // signs in there, and no more
+	return p.answered(p.read(browser.Get(p.URL+"/login/"+name)), email)
 }
 
-// signIn fills in the form at an address of the provider.
-func (p *IdP) signIn(at, email string) (acs string, answer url.Values) {
+// formAt opens the sign-in form at an address of the provider in a new browser, and fills it in.
+func (p *IdP) formAt(at, email string) (browser *http.Client, action string, fields url.Values) {
 	p.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	browser := &http.Client{Jar: jar}
-	read := func(a *http.Response, err error) string {
-		p.t.Helper()
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		defer a.Body.Close()
-		text, err := io.ReadAll(a.Body)
-		if err != nil || a.StatusCode != http.StatusOK {
-			p.t.Fatalf("the identity provider answers %d, %v: %s", a.StatusCode, err, text)
-		}
-		return string(text)
-	}
-	action, fields, err := form(read(browser.Get(at)))
+	browser = &http.Client{Jar: jar}
+	action, fields, err = form(p.read(browser.Get(at)))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -213,7 +204,27 @@ func (p *IdP) signIn(at, email string) (acs string, answer url.Values) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	acs, answer, err = form(read(browser.PostForm(to.String(), fields)))
+	return browser, to.String(), fields
+}
+
+// read is the page that the provider answers with.
+func (p *IdP) read(a *http.Response, err error) string {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err != nil || a.StatusCode != http.StatusOK {
+		p.t.Fatalf("the identity provider answers %d, %v: %s", a.StatusCode, err, text)
+	}
+	return string(text)
+}
+
+// answered reads the page that sends a browser on to the service.
+func (p *IdP) answered(page, email string) (acs string, answer url.Values) {
+	p.t.Helper()
+	acs, answer, err := form(page)
 	if err != nil || answer.Get("SAMLResponse") == "" {
 		p.t.Fatalf("%s was not signed in: %v", email, err)
 	}

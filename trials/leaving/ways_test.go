@@ -175,7 +175,7 @@ func askLink(s *site, l *leaver, _ *string, _ int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", rand.N(256), rand.N(256), rand.N(256)))
+	r.Header.Set("X-Forwarded-For", somewhere())
 	a, err := send(r)
 	browser := a.cookie("outpost-browser")
 	if err != nil || browser == "" {
@@ -189,6 +189,9 @@ func askLink(s *site, l *leaver, _ *string, _ int) (bool, error) {
 	l.gain(in)
 	return in != "", err
 }
+
+// somewhere is a place that nobody has asked from yet.
+func somewhere() string { return fmt.Sprintf("10.%d.%d.%d", rand.N(256), rand.N(256), rand.N(256)) }
 
 func orError(err error, ok bool, format string, args ...any) error {
 	if err == nil && !ok {
