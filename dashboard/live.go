@@ -220,6 +220,9 @@ const goodbye = "event: bye\ndata:\n\n"
 func (r *request) stream(key string, every time.Duration, state func(context.Context) ([]event, error)) error {
 	t, viewer, leave := r.d.live.join(key+" "+r.zone.String(), r.visit, every, state)
 	defer leave()
+	if err := r.stays(); err != nil { // what was read until now may be shown to them; from now on the topic asks
+		return err
+	}
 	h := r.w.Header()
 	secureHeaders(h, pagePolicy)
 	h.Set("Content-Type", "text/event-stream")

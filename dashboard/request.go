@@ -116,7 +116,7 @@ func (r *request) renew(cookie string) error {
 		return tx.RenewSession(s.ID, sso.Hash(cookie), sso.Hash(secret), m.Role)
 	})
 	if err == nil {
-		s.Role = m.Role
+		s.Role, s.TokenHash = m.Role, sso.Hash(secret)
 		r.setSession(secret)
 	}
 	if models.Is(err, models.Stale) { // another request was faster
