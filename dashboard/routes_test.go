@@ -252,7 +252,7 @@ func TestOnlyOurOwnPagesChangeAnything(t *testing.T) {
 		n := 0
 		for _, r := range routesOf(t) {
 			method, path := fill(r.Pattern, ids)
-			if method != "POST" {
+			if method != "POST" || strings.HasSuffix(path, "/acs") { // where a provider's answer comes from its site
 				continue
 			}
 			n++

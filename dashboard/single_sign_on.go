@@ -33,7 +33,7 @@ func showServiceMetadata(r *request) error {
 		return err
 	}
 	h := r.w.Header()
-	secureHeaders(h, "default-src 'none'")
+	secureHeaders(h, "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Content-Type", "application/samlmetadata+xml")
 	h.Set("Content-Disposition", `attachment; filename="outpost-metadata.xml"`)
 	h.Set("Cache-Control", "no-store")

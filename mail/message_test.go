@@ -35,12 +35,15 @@ func mails(evil string) map[string]func() (Message, error) {
 	s := SignIn{ID: "1", To: "hana@larkfield.example", URL: "https://outpost.example.com/signin/x", ExpiresAt: i.ExpiresAt}
 	b := Brake{ID: "1", To: "hana@larkfield.example", Workspace: evil, Provider: evil, Removed: 148, Held: 38, Limit: 148,
 		During: 11 * time.Minute, FirstHeld: i.ExpiresAt, URL: "https://outpost.example.com/activity/held"}
+	q := s
+	q.ID, q.Provider, q.Workspace = "2", "Okta", evil
+	c := CertificateEnds{ID: "1", To: "hana@larkfield.example", Workspace: evil, Provider: "Okta", EndsAt: i.ExpiresAt, Now: i.ExpiresAt.Add(-7 * 24 * time.Hour), URL: "https://outpost.example.com/settings/security/sso"}
 	build := func(m interface {
 		Message(Address, string) (Message, error)
 	}) func() (Message, error) {
 		return func() (Message, error) { return m.Message(from, host) }
 	}
-	return map[string]func() (Message, error){"invitation": build(i), "reminder": build(r), "address changed": build(a), "sign-in": build(s), "brake": build(b)}
+	return map[string]func() (Message, error){"invitation": build(i), "reminder": build(r), "address changed": build(a), "sign-in": build(s), "brake": build(b), "sign-in required": build(q), "certificate": build(c)}
 }
 
 func TestInvitationSaysTheSameInBothParts(t *testing.T) {
@@ -186,7 +189,8 @@ func TestLinksLeadToOurHostOnly(t *testing.T) {
 		_, err1 := i.Message(from, host+":443")
 		_, err2 := s.Message(from, host)
 		_, err3 := b.Message(from, host)
-		for _, err := range []error{err1, err2, err3} {
+		_, err4 := CertificateEnds{ID: "1", To: "a@b.example", Provider: "Okta", URL: link}.Message(from, host)
+		for _, err := range []error{err1, err2, err3, err4} {
 			if (err == nil) != good || (err != nil && ClassOf(err) != Invalid) {
 				t.Errorf("%q: got %v", link, err)
 			}
@@ -415,5 +419,22 @@ func TestACopyIsAMailOfItsOwnAndASenderIsShownAsOne(t *testing.T) {
 	}
 	if m.MessageID != "<inv.7Hq2.2@outpost.example.com>" || m.From.Name != "Larkfield IT via Outpost" || m.From.Email != from.Email {
 		t.Errorf("id %q, from %+v", m.MessageID, m.From)
+	}
+}
+
+func TestCertificateEndsSaysHowLongIsLeft(t *testing.T) {
+	t.Parallel()
+	ends := time.Date(2027, 3, 14, 9, 0, 0, 0, time.UTC)
+	for left, want := range map[time.Duration]string{
+		30 * 24 * time.Hour: "ends in 30 days", 7*24*time.Hour - time.Hour: "ends in 7 days", 24 * time.Hour: "ends in 1 day ", time.Hour: "ends in 1 day ", 0: "has stopped", -time.Hour: "has stopped",
+	} {
+		m, err := CertificateEnds{ID: "1", To: "ines@acme.test", Workspace: "Acme", Provider: "Okta", EndsAt: ends, Now: ends.Add(-left), URL: "https://outpost.example.com/settings/security/sso"}.Message(from, host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(strings.Fields(m.Text), " ")
+		if !strings.HasPrefix(text, "Sign-in with Okta "+want) || !strings.Contains(visible(m.HTML), strings.TrimSpace(want)) || !strings.Contains(text, "14 March 2027") {
+			t.Errorf("with %v left: %s", left, text)
+		}
 	}
 }

@@ -15,5 +15,8 @@ func (s *Scheduler) Expire(ctx context.Context) error { return s.expire(ctx) }
 func (s *Scheduler) Remind(ctx context.Context) error { return s.remind(ctx) }
 func (s *Scheduler) Prune(ctx context.Context) error  { return s.prune(ctx) }
 
+// WarnOfCertificates is the pass certificates.
+func (s *Scheduler) WarnOfCertificates(ctx context.Context) error { return s.warnOfCertificates(ctx) }
+
 // FollowRuns is the pass of that name.
 func (s *Scheduler) FollowRuns(ctx context.Context) error { return s.followRuns(ctx) }

@@ -25,11 +25,16 @@ func (s *Store) Workspaces(ctx context.Context) ([]models.Workspace, error) {
 	return ws, translate(err, "workspaces")
 }
 
-// SetPlan changes the plan of a workspace.
+// SetPlan changes the plan of a workspace. One without single sign-on ends the sessions that began with it.
 func (tx *Tx) SetPlan(id string, plan models.Plan) error {
 	n, err := tx.exec("set the plan", "UPDATE workspaces SET plan = ? WHERE id = ?", plan, id)
 	if err := affected(n, err, "the workspace"); err != nil {
 		return err
+	}
+	if !plan.DirectorySync() {
+		if _, err := tx.exec("end sessions", "UPDATE sessions SET ended_at = "+tx.store.dialect.now(0)+" WHERE workspace_id = ? AND method = ? AND ended_at IS NULL", id, models.MethodSAML); err != nil {
+			return err
+		}
 	}
 	_, err = tx.exec("change access", "UPDATE connections SET stamp = stamp + 1 WHERE workspace_id = ?", id)
 	return err
