@@ -116,16 +116,21 @@ func TestAsManyElementsAsWeAllowCanBeChecked(t *testing.T) {
 
 func TestLargeAnswersAreRefusedFast(t *testing.T) {
 	t.Parallel()
-	for _, a := range sizes {
-		field, c := a.make(t, vendors[0], signedBoth)
+	best := func(c Check, field string) time.Duration {
 		best := time.Hour
 		for range 3 {
 			began := time.Now()
 			_, _, _ = try(c, field)
 			best = min(best, time.Since(began))
 		}
-		if best > 50*time.Millisecond {
-			t.Errorf("%s: %s", a.name, best)
+		return best
+	}
+	// A machine that is busy, or looks for races, takes longer for good ones too.
+	limit := max(50*time.Millisecond, 20*best(vendors[0].check(t), encode(vendors[0].good(t, signedBoth))))
+	for _, a := range sizes {
+		field, c := a.make(t, vendors[0], signedBoth)
+		if took := best(c, field); took > limit {
+			t.Errorf("%s: %s, longer than %s", a.name, took, limit)
 		}
 	}
 }
