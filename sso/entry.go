@@ -143,11 +143,12 @@ type Entry struct {
 	Member  models.Member // who it is, as far as that is known
 	Refused error         // why nobody is signed in, for the person; nil for a session
 	Detail  string        // for the audit
+	Cure    string        // of a refusal, for an admin
 }
 
 // refuse is an Entry that leads nowhere.
-func refuse(m models.Member, detail, format string, args ...any) Entry {
-	return Entry{Member: m, Detail: detail, Refused: &models.Error{Code: models.Denied, Detail: fmt.Sprintf(format, args...)}}
+func refuse(m models.Member, detail, cure, format string, args ...any) Entry {
+	return Entry{Member: m, Detail: detail, Cure: cure, Refused: &models.Error{Code: models.Denied, Detail: fmt.Sprintf(format, args...)}}
 }
 
 // Join makes a locked member who is invited an active one. Its errors of code Denied are for the person.
@@ -184,7 +185,7 @@ func (g *Gate) EnterSAML(tx *store.Tx, w Way, h Heard, from Origin, join Join) (
 		proved = a
 	}
 	if h.Request.Purpose == models.PurposeAgain && proved.Before(h.Request.CreatedAt.Add(-Skew)) {
-		return refuse(m, "the provider did not ask them again", "%s answered without asking you again who you are. Sign out of %s, then try once more.", w.Title(), w.Title()), nil
+		return refuse(m, "the provider did not ask them again", "", "%s answered without asking you again who you are. Sign out of %s, then try once more.", w.Title(), w.Title()), nil
 	}
 	s, secret := Begin(m, from, proved, now)
 	s.Method, s.ConnectionID = models.MethodSAML, &w.Connection.ID
@@ -237,7 +238,7 @@ func used(err error) error {
 func (g *Gate) find(tx *store.Tx, w Way, h Heard, now time.Time) (models.Member, Entry, error) {
 	nobody, a, title, space := models.Member{}, h.Assertion, w.Title(), w.Workspace.Name
 	if strings.HasSuffix(a.NameIDFormat, ":transient") {
-		return nobody, refuse(nobody, "a transient Name ID", "%s sends a name that changes each time. Ask your admin to send the user name as the Name ID of the SAML app.", title), nil
+		return nobody, refuse(nobody, "a transient Name ID", "Set the format of the Name ID in the SAML app to unspecified, and its value to the user name.", "%s sends a name that changes each time. Ask your admin to send the user name as the Name ID of the SAML app.", title), nil
 	}
 	who, err := Whom(tx, w.Connection.ID, a.NameID)
 	if err != nil {
@@ -254,13 +255,13 @@ func (g *Gate) find(tx *store.Tx, w Way, h Heard, now time.Time) (models.Member,
 	}
 	switch {
 	case len(who) == 0:
-		return nobody, refuse(nobody, fmt.Sprintf("nobody here is %q", cut(a.NameID)), "%s says you are “%s”, and Directory Sync has brought nobody of that name into %s. Ask your admin to assign you to Outpost in %s, under the user name that it signs you in with.", title, cut(a.NameID), space, title), nil
+		return nobody, refuse(nobody, fmt.Sprintf("nobody here is “%s”", cut(a.NameID)), "Assign them to Outpost in "+title+" so that Directory Sync brings them; if it has, set the Name ID of the SAML app to the user name that Directory Sync sends.", "%s says you are “%s”, and Directory Sync has brought nobody of that name into %s. Ask your admin to assign you to Outpost in %s, under the user name that it signs you in with.", title, cut(a.NameID), space, title), nil
 	case len(who) > 1:
-		return nobody, refuse(nobody, fmt.Sprintf("several people are %q", cut(a.NameID)), "%s says you are “%s”, which is the name of more than one person here. Ask your admin to look at your user name and external id in %s.", title, cut(a.NameID), title), nil
+		return nobody, refuse(nobody, fmt.Sprintf("several people are “%s”", cut(a.NameID)), "One person’s user name is another’s external id: look at both in "+title+".", "%s says you are “%s”, which is the name of more than one person here. Ask your admin to look at your user name and external id in %s.", title, cut(a.NameID), title), nil
 	}
 	m, err := tx.LockMemberOf(w.Workspace.ID, who[0].ID)
 	if models.Is(err, models.NotFound) {
-		return nobody, refuse(nobody, "their member is not made yet", "%s has assigned you, and your place in %s is being made. Try again in a minute; if it stays, ask your admin.", title, space), nil
+		return nobody, refuse(nobody, "their member is not made yet", "Wait a moment; if it stays, look at Failures and Held.", "%s has assigned you, and your place in %s is being made. Try again in a minute; if it stays, ask your admin.", title, space), nil
 	}
 	if err != nil {
 		return nobody, Entry{}, err
@@ -270,11 +271,11 @@ func (g *Gate) find(tx *store.Tx, w Way, h Heard, now time.Time) (models.Member,
 	case err != nil:
 		return m, Entry{}, err
 	case !u.Active || u.RemovedAt != nil:
-		return m, refuse(m, "the directory has taken their access away", "Your access to %s has ended: %s does not assign you any more. Ask your admin to assign you to Outpost again.", space, title), nil
+		return m, refuse(m, "the directory has taken their access away", "Assign them to Outpost in "+title+" again, or test with somebody who is.", "Your access to %s has ended: %s does not assign you any more. Ask your admin to assign you to Outpost again.", space, title), nil
 	case m.Status == models.MemberDeactivated && m.RemovedBy != "":
-		return m, refuse(m, "removed by hand", "Your access to %s was taken away by an admin there. Ask them to bring you back.", space), nil
+		return m, refuse(m, "removed by hand", "Bring them back on their page under People, or test with somebody else.", "Your access to %s was taken away by an admin there. Ask them to bring you back.", space), nil
 	case m.Status == models.MemberDeactivated:
-		return m, refuse(m, "no access", "You have no access to %s at present. Ask your admin to look at you under People.", space), nil
+		return m, refuse(m, "no access", "See on their page under People what became of them.", "You have no access to %s at present. Ask your admin to look at you under People.", space), nil
 	}
 	return m, Entry{}, nil
 }
@@ -411,15 +412,15 @@ func (g *Gate) tryOut(tx *store.Tx, w Way, h Heard, report Report, now time.Time
 	case err != nil:
 		return err
 	case m.ID == "" && found.Refused != nil:
-		report.Set(PointPerson, "Name ID “"+cut(h.Assertion.NameID)+"”: "+found.Detail, found.Refused.Error())
+		report.Set(PointPerson, found.Detail, found.Cure)
 		return nil
 	}
 	report.Set(PointPerson, "“"+cut(h.Assertion.NameID)+"” is "+m.Name, "")
 	if found.Refused != nil {
-		report.Set(PointMembership, found.Detail, found.Refused.Error())
+		report.Set(PointMembership, found.Detail, found.Cure)
 		return nil
 	}
-	report.Set(PointMembership, string(m.Status)+" "+string(m.Role), "")
+	report.Set(PointMembership, string(m.Status)+", as "+string(m.Role), "")
 	if _, domain, ok := strings.Cut(m.EmailKey, "@"); ok {
 		return tx.LearnDomain(w.Connection.ID, domain)
 	}
