@@ -122,6 +122,7 @@ func (s *site) people(n int) []*leaver {
 	for i := range leavers {
 		l := &leaver{name: fmt.Sprintf("leaver%d", i), asks: 2}
 		l.userID = s.provision(l.name)
+		s.idp.Person(l.name + "@acme.test")
 		leavers[i] = l
 	}
 	s.Settled(60 * time.Second)
@@ -147,6 +148,8 @@ func (s *site) settle(l *leaver) {
 		s.T.Fatalf("ask for a link: %d %s", a.status, a.body)
 	}
 	l.asked, err = s.linkOf(l.browser)
+	must(s.T, err)
+	l.answer, err = s.answered(l)
 	must(s.T, err)
 	l.early, l.late = s.links(l.member, 24), s.links(l.member, 8*triesAfter+8)
 }
@@ -235,6 +238,9 @@ func (s *site) nothingIsLeft(t *testing.T, d departure, l *leaver) {
 	}
 	if in, err := s.enter(l.asked, l.browser); err != nil || in != "" {
 		t.Errorf("%s: the link that they asked for leads in: %v", d.name, err)
+	}
+	if a, err := send(l.answer); err != nil || a.session() != "" {
+		t.Errorf("%s: an answer of the identity provider from before leads in: %d %v", d.name, a.status, err)
 	}
 	for _, token := range l.late {
 		if a, err := s.browse("POST", "/signin/"+token, url.Values{}, ""); err != nil || a.session() != "" || a.status < 400 {
