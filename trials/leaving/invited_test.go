@@ -12,7 +12,7 @@ import (
 // TestAnInvitationThatIsAcceptedWhileItsPersonLeavesLetsNobodyStay lets browsers accept an invitation at the instant at
 // which the provider takes the person away: whoever is faster, nobody is in after the answer.
 func TestAnInvitationThatIsAcceptedWhileItsPersonLeavesLetsNobodyStay(t *testing.T) {
-	n := rounds(t, 20)
+	n := rounds(t, 12)
 	for _, database := range databases {
 		t.Run(database.name, func(t *testing.T) {
 			t.Parallel()
