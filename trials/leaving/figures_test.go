@@ -41,7 +41,7 @@ func (f *figures) count(t *testing.T, d departure, end answer, attempts []attemp
 	f.rounds++
 	f.requests = append(f.requests, end.arrived.Sub(end.sent))
 	for _, a := range attempts {
-		if d.stays && a.way.link {
+		if d.stays && a.way.proof {
 			continue
 		}
 		var n *tally

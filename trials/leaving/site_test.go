@@ -66,6 +66,7 @@ type site struct {
 	redis       *testkit.RedisServer
 	box         *mail.Mailbox
 	stopWorkers func()
+	idp         *testkit.IdP
 
 	mu       sync.Mutex
 	arrived  map[string]time.Time // by the X-Trial header of a request
@@ -123,6 +124,14 @@ func newSite(t *testing.T, driver, databaseURL string, log *slog.Logger) *site {
 		close(done)
 		server.Close()
 	})
+	s.idp = testkit.NewIdP(t, time.Now)
+	provider, err := sso.ReadMetadata(s.idp.Metadata())
+	must(t, err)
+	_, err = s.Gate.Configure(t.Context(), sso.By{WorkspaceID: s.Workspace.ID, Actor: "test"}, s.Connection, provider)
+	must(t, err)
+	metadata, err := s.browse("GET", "/saml/"+s.Connection.ID+"/metadata", nil, "")
+	must(t, err)
+	s.idp.Trust([]byte(metadata.body))
 	return s
 }
 

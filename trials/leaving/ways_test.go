@@ -19,10 +19,11 @@ import (
 type leaver struct {
 	name, userID string
 	member       models.Member
-	sessions     []string // in three browsers
-	asked        string   // the token of the link that they asked for and did not use
-	browser      string   // the cookie of the browser that asked for it
-	bystander    string   // a member whom the leaver does something to
+	sessions     []string      // in three browsers
+	asked        string        // the token of the link that they asked for and did not use
+	browser      string        // the cookie of the browser that asked for it
+	answer       *http.Request // of the identity provider, not yet brought
+	bystander    string        // a member whom the leaver does something to
 
 	mu          sync.Mutex
 	early, late []string // tokens of links to be used before and after the end
@@ -77,19 +78,20 @@ func (l *leaver) mayAsk() bool {
 type way struct {
 	name    string
 	clients int
-	link    bool // by a link: signing out everywhere leaves those good
+	proof   bool // by a new proof of who it is: signing out everywhere leaves those good
 	// try makes an attempt, and tells whether it got them in. own is the client's session, which it may replace.
 	try func(s *site, l *leaver, own *string, turn int) (in bool, err error)
 }
 
 // ways are all of them. A new way into the product is a new line here.
 var ways = []way{
-	{"a page", 20, false, openPage},
+	{"a page", 16, false, openPage},
 	{"a live view", 6, false, openView},
 	{"an act", 8, false, act},
 	{"another workspace", 4, false, switchWorkspace},
 	{"a sign-in link", 8, true, useLink},
-	{"a new link", 4, true, askLink},
+	{"a new link", 3, true, askLink},
+	{"single sign-on", 5, true, singleSignOn},
 }
 
 // openPage opens a page of the workspace.
@@ -219,4 +221,34 @@ func (s *site) enter(token, browser string) (session string, err error) {
 	}
 	a, err := send(r)
 	return a.session(), err
+}
+
+// singleSignOn goes to the identity provider, which knows nothing of what became of the leaver, and comes back.
+func singleSignOn(s *site, l *leaver, _ *string, _ int) (bool, error) {
+	r, err := s.answered(l)
+	if err != nil {
+		return false, err
+	}
+	a, err := send(r)
+	l.gain(a.session())
+	return a.session() != "", err
+}
+
+// answered is the request that brings the provider's answer about the leaver.
+func (s *site) answered(l *leaver) (*http.Request, error) {
+	a, err := s.browse("GET", "/saml/"+s.Connection.ID+"/login", nil, "")
+	if err != nil || a.status != http.StatusSeeOther {
+		return nil, orError(err, false, "begin single sign-on: %d", a.status)
+	}
+	acs, form := s.idp.Answer(a.header.Get("Location"), l.member.Email)
+	var cookies []string
+	for _, c := range (&http.Response{Header: a.header}).Cookies() {
+		cookies = append(cookies, c.Name+"="+c.Value)
+	}
+	r, err := s.request(context.Background(), "POST", strings.TrimPrefix(acs, s.url), form, cookies...)
+	if err == nil {
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Origin", "https://idp.example")
+	}
+	return r, err
 }
