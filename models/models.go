@@ -254,6 +254,7 @@ type SignInLink struct {
 	BrowserHash []byte // of the cookie of the browser that asked; empty for a printed link, which any browser may use
 	Next        string `gorm:"default:''"` // the page to go on to
 	IP          string
+	Epoch       int64 `gorm:"default:0"` // Member.SessionEpoch when it was made: another one has ended the link
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 	UsedAt      *time.Time

@@ -80,7 +80,7 @@ func (g *Gate) NewLink(a Ask) models.SignInLink {
 	l := models.SignInLink{ID: uuid.Must(uuid.NewV7()).String(), EmailKey: a.EmailKey, Next: a.Next, IP: a.IP, CreatedAt: now, ExpiresAt: now.Add(LinkLife)}
 	l.TokenHash = Hash(g.Token(l.ID))
 	if a.Member != nil {
-		l.MemberID = &a.Member.ID
+		l.MemberID, l.Epoch = &a.Member.ID, a.Member.SessionEpoch
 	}
 	if a.Browser != "" {
 		l.BrowserHash = Hash(a.Browser)
@@ -114,6 +114,7 @@ var (
 	errOldLink     = &models.Error{Code: models.Stale, Detail: "this sign-in link has expired: each works for 15 minutes; ask for a new one"}
 	ErrRequired    = &models.Error{Code: models.Denied, Detail: "this workspace requires single sign-on: sign in that way"}
 	errNoAccess    = &models.Error{Code: models.Denied, Detail: "there is no access to the workspace any more: ask one of its owners"}
+	errEndedLink   = &models.Error{Code: models.Stale, Detail: "this sign-in link ended when its person was signed out everywhere: ask for a new one"}
 	errMoved       = &models.Error{Code: models.Denied, Detail: "this sign-in link went to an old address: ask for one with the address of today"}
 )
 
@@ -166,6 +167,9 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 	}
 	if m.EmailKey != l.EmailKey {
 		return models.Session{}, m, "", errMoved
+	}
+	if m.SessionEpoch != l.Epoch {
+		return models.Session{}, m, "", errEndedLink
 	}
 	s, secret := Begin(m, from, now, now)
 	if before.ID != "" {
@@ -260,6 +264,6 @@ var errSignIn = &models.Error{Code: models.Unknown, Detail: "sign in to go on"}
 func PrintedLink(m models.Member, now time.Time) (models.SignInLink, string) {
 	token := Secret()
 	return models.SignInLink{
-		ID: uuid.Must(uuid.NewV7()).String(), TokenHash: Hash(token), EmailKey: m.EmailKey, MemberID: &m.ID, CreatedAt: now, ExpiresAt: now.Add(LinkLife),
+		ID: uuid.Must(uuid.NewV7()).String(), TokenHash: Hash(token), EmailKey: m.EmailKey, MemberID: &m.ID, Epoch: m.SessionEpoch, CreatedAt: now, ExpiresAt: now.Add(LinkLife),
 	}, token
 }

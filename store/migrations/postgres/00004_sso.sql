@@ -68,6 +68,8 @@ CREATE TABLE saml_domains (
 );
 
 ALTER TABLE sessions ADD COLUMN connection_id uuid; -- that the person signed in through, NULL for a link
+-- The member's session_epoch when the link was made: whatever ends their sessions ends their links.
+ALTER TABLE sign_in_links ADD COLUMN epoch bigint NOT NULL DEFAULT 0;
 CREATE INDEX sessions_connection ON sessions (connection_id) WHERE connection_id IS NOT NULL;
 
 -- require_sso is the connection that everybody signs in through but break_glass, an owner.
@@ -77,6 +79,7 @@ ALTER TABLE workspaces
 
 -- +goose Down
 ALTER TABLE workspaces DROP COLUMN require_sso, DROP COLUMN break_glass;
+ALTER TABLE sign_in_links DROP COLUMN epoch;
 DROP INDEX sessions_connection;
 DELETE FROM sessions WHERE connection_id IS NOT NULL;
 ALTER TABLE sessions DROP COLUMN connection_id;
