@@ -529,3 +529,59 @@ func TestMetadataIsTakenByFileTextAndAddress(t *testing.T) {
 		t.Errorf("Activity does not tell: %s", strings.Join(happened(a), "\n"))
 	}
 }
+
+// TestInvitedPersonContinuesWithTheProvider goes from the invitation's page to the provider and back.
+func TestInvitedPersonContinuesWithTheProvider(t *testing.T) {
+	t.Parallel()
+	fixture.Each(t, func(t *testing.T, w *fixture.World) {
+		c := newCompany(t, w, "ada@acme.test", "bob@acme.test")
+		c.assigned(t, "ada")
+		c.assigned(t, "bob")
+		link := func(email string) string {
+			m := mustMember(t, w, email)
+			var inv models.Invitation
+			if err := w.Store.Write(t.Context(), func(tx *store.Tx) (err error) {
+				inv, _, err = tx.LastInvitation(m)
+				return err
+			}); err != nil || inv.ID == "" {
+				t.Fatalf("the invitation of %s: %v", email, err)
+			}
+			return "/invite/" + w.Converge.InvitationToken(inv.ID)
+		}
+		v := c.stranger(t)
+		if a := v.get(link("ada@acme.test")); !a.has("Continue with Okta") || !a.has("Accept without Okta") {
+			t.Errorf("the page: %s", plainText(a.body))
+		}
+		first := v.get(link("ada@acme.test") + "/sso")
+		if first.status != http.StatusSeeOther || first.header.Get("Referrer-Policy") != "no-referrer" || strings.Contains(first.header.Get("Location"), link("ada@acme.test")[8:]) {
+			t.Fatalf("on the way: %d %v", first.status, first.header)
+		}
+		acs, form := c.idp.Answer(first.header.Get("Location"), "ada@acme.test")
+		if a := v.bring(acs, form); a.status != http.StatusSeeOther || a.header.Get("Location") != "/" {
+			t.Fatalf("back: %d %s", a.status, plainText(a.body))
+		}
+		if m := mustMember(t, w, "ada@acme.test"); m.Status != models.MemberActive {
+			t.Errorf("ada is %s", m.Status)
+		}
+		if a := c.stranger(t).get(link("bob@acme.test") + "x/sso"); a.status != http.StatusNotFound {
+			t.Errorf("a link that is none: %d", a.status)
+		}
+
+		// Where it is required there is no other way to join.
+		by := sso.By{WorkspaceID: w.Workspace.ID, Actor: "test"}
+		if err := c.Gate.Require(t.Context(), by, w.Connection.ID, c.owner(t).ID, true); err != nil {
+			t.Fatal(err)
+		}
+		v = c.stranger(t)
+		if a := v.get(link("bob@acme.test")); !a.has("Continue with Okta") || a.has("Accept without Okta") {
+			t.Errorf("the page where it is required: %s", plainText(a.body))
+		}
+		if a := v.post(link("bob@acme.test"), nil); a.status != http.StatusForbidden || mustMember(t, w, "bob@acme.test").Status != models.MemberInvited {
+			t.Errorf("accepted without it: %d", a.status)
+		}
+		acs, form = c.idp.Answer(v.begin(link("bob@acme.test")+"/sso"), "bob@acme.test")
+		if a := v.bring(acs, form); a.status != http.StatusSeeOther || mustMember(t, w, "bob@acme.test").Status != models.MemberActive {
+			t.Errorf("with it: %d %s", a.status, plainText(a.body))
+		}
+	})
+}
