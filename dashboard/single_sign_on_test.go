@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"outpost/dashboard"
 	"outpost/internal/testkit"
 	"outpost/internal/testkit/fixture"
 	"outpost/models"
@@ -584,4 +585,23 @@ func TestInvitedPersonContinuesWithTheProvider(t *testing.T) {
 			t.Errorf("with it: %d %s", a.status, plainText(a.body))
 		}
 	})
+}
+
+// TestCookieOfSingleSignOnComesBackFromTheProvidersSite: the form that needs it is sent by another site, so it is the one
+// cookie that has to be None; on https alone, where it is Secure and this host's.
+func TestCookieOfSingleSignOnComesBackFromTheProvidersSite(t *testing.T) {
+	t.Parallel()
+	w := fixture.New(t, fixture.SQLite(t), nil)
+	plain := newCompany(t, w, "ada@acme.test")
+	secure := serve(t, w, func(c *dashboard.Config) { c.PublicURL = "https://outpost.example.com" })
+	for _, test := range []struct {
+		site *site
+		want string
+	}{{plain.site, "outpost-saml=%; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"}, {secure, "__Host-outpost-saml=%; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=None"}} {
+		a := test.site.stranger(t).get(plain.path + "/login")
+		before, after, _ := strings.Cut(test.want, "%")
+		if cookie := a.header.Get("Set-Cookie"); a.status != http.StatusSeeOther || !strings.HasPrefix(cookie, before) || !strings.HasSuffix(cookie, after) {
+			t.Errorf("%d %q, want %q", a.status, cookie, test.want)
+		}
+	}
 }

@@ -147,7 +147,7 @@ func (s *Scheduler) prune(ctx context.Context) error {
 		if _, err := tx.PruneWaiting(s.now().Add(-waitingLife)); err != nil {
 			return err
 		}
-		if err := tx.PruneSessions(s.now().Add(-sessionsKept)); err != nil {
+		if err := tx.PruneSessions(s.now().Add(-sessionsKept), s.now()); err != nil {
 			return err
 		}
 		return tx.PruneTicks(s.now().Add(-24 * time.Hour))

@@ -148,12 +148,13 @@ func (s *Store) SignInsAsked(ctx context.Context, emailKey, ip string, since tim
 	return n.ForAddress, n.FromIP, translate(err, "sign-in links")
 }
 
-// PruneSessions forgets sessions, and links, requests and assertions, that ended before.
-func (tx *Tx) PruneSessions(before time.Time) error {
+// PruneSessions forgets sessions and links that ended before. Requests to providers and assertions are forgotten when
+// nobody would take them any more at now.
+func (tx *Tx) PruneSessions(before, now time.Time) error {
 	if _, err := tx.exec("prune sessions", "DELETE FROM sessions WHERE created_at < ?", before.UTC()); err != nil {
 		return err
 	}
-	for _, table := range [...]string{"sign_in_links", "saml_requests", "saml_assertions"} {
+	for table, before := range map[string]time.Time{"sign_in_links": before, "saml_requests": now, "saml_assertions": now} {
 		if _, err := tx.exec("prune "+table, "DELETE FROM "+table+" WHERE expires_at < ?", before.UTC()); err != nil {
 			return err
 		}

@@ -39,6 +39,7 @@ CREATE TABLE saml_requests (
     used_at       DATETIME
 );
 CREATE INDEX saml_requests_browser ON saml_requests (browser_hash, id);
+CREATE INDEX saml_requests_ip ON saml_requests (ip, created_at);
 CREATE INDEX saml_requests_age ON saml_requests (expires_at);
 
 -- Assertions that were used, until nobody would take them any more.
