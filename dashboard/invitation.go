@@ -80,7 +80,7 @@ func (p invitationPage) status() int {
 // and whether they get in no other way.
 func (r *request) singleSignOn(w models.Workspace, m models.Member) (way sso.Way, required bool, err error) {
 	id := ""
-	if required = w.RequiresSSO(m.ID); required {
+	if required = w.RequiresSSO(m); required {
 		id = *w.RequireSSO
 	} else if m.DirectoryUserID != nil {
 		c, err := r.d.Store.ConnectionOf(r.ctx, *m.DirectoryUserID)

@@ -28,13 +28,14 @@ type Workspace struct {
 	CreatedAt time.Time
 	// RequireSSO is the connection that everybody signs in through but BreakGlass, nil where that is not required.
 	RequireSSO *string
-	// BreakGlass is the owner who may always sign in by an e-mailed link.
+	// BreakGlass is the member who, while they are an owner, may always sign in by an e-mailed link.
 	BreakGlass *string
 }
 
-// RequiresSSO reports whether the member has to sign in by single sign-on.
-func (w Workspace) RequiresSSO(memberID string) bool {
-	return w.Plan.DirectorySync() && w.RequireSSO != nil && (w.BreakGlass == nil || *w.BreakGlass != memberID)
+// RequiresSSO reports whether the member has to sign in through the connection RequireSSO. The way around it is an owner's:
+// whoever else a directory puts in their place has none.
+func (w Workspace) RequiresSSO(m Member) bool {
+	return w.Plan.DirectorySync() && w.RequireSSO != nil && !(m.Role == RoleOwner && w.BreakGlass != nil && *w.BreakGlass == m.ID)
 }
 
 // Role is what a member may do in the workspace. SCIM never sets RoleOwner.
@@ -237,7 +238,10 @@ const (
 
 // Living reports whether the session is one of m's in w that still counts at now.
 func (s Session) Living(m Member, w Workspace, now time.Time) bool {
-	if s.Method == MethodSAML && !w.Plan.DirectorySync() || s.Method == MethodLink && w.RequiresSSO(m.ID) {
+	if s.Method == MethodSAML && !w.Plan.DirectorySync() {
+		return false
+	}
+	if w.RequiresSSO(m) && (s.ConnectionID == nil || *s.ConnectionID != *w.RequireSSO) {
 		return false
 	}
 	return s.EndedAt == nil && s.MemberID == m.ID && s.Epoch == m.SessionEpoch && m.Status == MemberActive &&

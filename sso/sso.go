@@ -159,7 +159,7 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 	if err != nil {
 		return models.Session{}, m, "", err
 	}
-	if w.RequiresSSO(m.ID) {
+	if w.RequiresSSO(m) {
 		return models.Session{}, m, "", ErrRequired
 	}
 	if m.Status != models.MemberActive {

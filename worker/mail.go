@@ -158,7 +158,7 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 			return message, "not sent: the sign-in link had ended when it was due", nil
 		}
 		signIn := mail.SignIn{ID: link.ID, To: m.Recipient, URL: w.PublicURL + "/signin/" + w.Gate.Token(link.ID), ExpiresAt: link.ExpiresAt}
-		if space.RequiresSSO(member.ID) {
+		if space.RequiresSSO(member) {
 			c, err := tx.Connection(*space.RequireSSO)
 			if err != nil {
 				return message, "", err
