@@ -39,12 +39,13 @@ func planNew(u models.User, id string, now time.Time) plan {
 }
 
 // planChange plans what a member becomes. samePerson is false when the member followed somebody else before, who was
-// deleted: then what that person had earned, their role and that they had joined, is not handed on.
+// deleted: then nothing of that person's, their role, their sessions and that they had joined, is handed on.
 func planChange(u models.User, m models.Member, samePerson bool, now time.Time) plan {
 	p := plan{member: m, inTeams: wants(u)}
 	next := &p.member
 	if !samePerson {
 		next.Role, next.HandRole, next.RoleGroupID, next.RemovedBy, next.AcceptedAt = models.RoleMember, models.RoleMember, nil, "", nil
+		next.SessionEpoch++
 	}
 	next.DirectoryUserID, next.AppliedVersion, next.UpdatedAt = &u.ID, u.Version, now
 	next.Name = u.DisplayName

@@ -83,6 +83,9 @@ func TestPlan(t *testing.T) {
 		{"a successor at the same address inherits nothing", planChange(person(nil), member(func(m *models.Member) { m.Status = models.MemberDeactivated }), false, now), func(p plan) bool {
 			return p.member.Role == models.RoleMember && p.member.Status == models.MemberInvited && p.invite
 		}},
+		{"nor the sessions of whoever had access until then", planChange(person(nil), member(nil), false, now), func(p plan) bool {
+			return p.member.Status == models.MemberInvited && p.member.SessionEpoch == 1
+		}},
 	} {
 		if !test.want(test.got) {
 			t.Errorf("%s: %+v", test.what, test.got)
