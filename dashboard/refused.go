@@ -18,7 +18,7 @@ const maxRefused = 10
 // refused records that somebody could not sign in as a member, and why. It is for whoever holds something of ours that
 // names the member; an attempt that names nobody is not recorded.
 func (r *request) refused(workspaceID, memberID, detail string) error {
-	n, err := r.d.Store.RefusedSignIns(r.ctx, workspaceID, memberID, r.now.Add(-sso.LinkLife))
+	n, err := r.d.Store.RefusedSignIns(r.ctx, workspaceID, memberID, "", r.now.Add(-sso.LinkLife))
 	if err != nil || n >= maxRefused {
 		return err
 	}
@@ -41,18 +41,18 @@ func (r *request) linkRefused(link models.SignInLink, err error) error {
 		}
 	}
 	if errors.Is(err, sso.ErrRequired) {
-		return r.leadOn(link)
+		m, err := r.d.Store.AnyMember(r.ctx, *link.MemberID)
+		if err != nil {
+			return err
+		}
+		return r.leadOn(m.WorkspaceID, link.Next)
 	}
 	return r.linkGone(err)
 }
 
-// leadOn shows somebody whose workspace requires single sign-on the way to it.
-func (r *request) leadOn(link models.SignInLink) error {
-	m, err := r.d.Store.AnyMember(r.ctx, *link.MemberID)
-	if err != nil {
-		return err
-	}
-	id, err := r.d.Store.SSOForWorkspace(r.ctx, m.WorkspaceID)
+// leadOn shows somebody whose workspace requires single sign-on the way to it, and on to next.
+func (r *request) leadOn(workspaceID, next string) error {
+	id, err := r.d.Store.SSOForWorkspace(r.ctx, workspaceID)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (r *request) leadOn(link models.SignInLink) error {
 	if err != nil {
 		return err
 	}
-	return r.goOn(w, http.StatusForbidden, link.Next, "This workspace requires "+w.Title()+". Links that we mail do not sign anybody in there any more.")
+	return r.goOn(w, http.StatusForbidden, next, "This workspace requires "+w.Title()+". Links that we mail do not sign anybody in there any more.")
 }
 
 // linkFailed records that a link of a member signed nobody in.

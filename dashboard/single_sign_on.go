@@ -184,12 +184,12 @@ func (r *request) signInEntry(w sso.Way, e sso.Entry) *models.AuditEntry {
 	return a
 }
 
-// maxTurnedAway bounds the refused answers to one connection that are recorded in sso.LinkLife: whoever has an old answer
-// of its provider cannot fill the audit with it.
+// maxTurnedAway bounds the refused answers to one connection from one IP address that are recorded in sso.LinkLife: whoever
+// has an old answer of its provider, or begins at our door and makes one up, can neither fill the audit nor keep others' out.
 const maxTurnedAway = 100
 
 // turnAway answers a browser whose answer did not pass the checks. What was wrong is for the admins: it is recorded where
-// the answer is one to a request of this browser, or signed by the provider, so that nobody else can fill the record.
+// the answer is one to a request of this browser, or signed by the provider, and no more than maxTurnedAway times.
 func (r *request) turnAway(w sso.Way, h sso.Heard) error {
 	line, _, failed := h.Report.Failed()
 	detail := detailOf(h.Refused)
@@ -197,19 +197,21 @@ func (r *request) turnAway(w sso.Way, h sso.Heard) error {
 		detail = pointWords(line.Point) + ": " + line.Got
 	}
 	r.d.Log.Info("single sign-on refused", "request_id", r.id, "connection_id", w.Connection.ID, "point", string(line.Point))
-	n, err := r.d.Store.RefusedSignIns(r.ctx, w.Workspace.ID, w.Connection.ID, r.now.Add(-sso.LinkLife))
-	if err != nil {
-		return err
-	}
-	if n < maxTurnedAway && (h.Request.ID != "" || sealed(h.Report)) {
+	if h.Request.ID != "" || sealed(h.Report) {
+		n, err := r.d.Store.RefusedSignIns(r.ctx, w.Workspace.ID, w.Connection.ID, r.ip(), r.now.Add(-sso.LinkLife))
+		if err != nil {
+			return err
+		}
 		e := sso.Entry{Detail: detail, Refused: h.Refused}
-		err := r.d.Store.Write(r.ctx, func(tx *store.Tx) error {
+		err = r.d.Store.Write(r.ctx, func(tx *store.Tx) error {
 			if h.Request.ID != "" {
 				if err := tx.UseSAMLRequest(h.Request.ID, r.now); err != nil && !models.Is(err, models.Stale) {
 					return err
 				}
 			}
-			tx.Add(r.signInEntry(w, e))
+			if n < maxTurnedAway {
+				tx.Add(r.signInEntry(w, e))
+			}
 			return nil
 		})
 		if err != nil {

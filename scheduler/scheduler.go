@@ -40,6 +40,10 @@ const waitingLife = 30 * 24 * time.Hour
 // sessionsKept is how long a session or a sign-in link stays for the record: longer than any of them can be used.
 const sessionsKept = 30 * 24 * time.Hour
 
+// samlKept is how long requests to providers, which anybody can begin, and used assertions stay after their end: longer than
+// clocks differ.
+const samlKept = time.Hour
+
 // Run runs every pass at its pace until ctx ends.
 func (s *Scheduler) Run(ctx context.Context) {
 	passes := []struct {
@@ -147,7 +151,7 @@ func (s *Scheduler) prune(ctx context.Context) error {
 		if _, err := tx.PruneWaiting(s.now().Add(-waitingLife)); err != nil {
 			return err
 		}
-		if err := tx.PruneSessions(s.now().Add(-sessionsKept), s.now()); err != nil {
+		if err := tx.PruneSessions(s.now().Add(-sessionsKept), s.now().Add(-samlKept)); err != nil {
 			return err
 		}
 		return tx.PruneTicks(s.now().Add(-24 * time.Hour))

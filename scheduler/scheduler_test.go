@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -86,6 +87,52 @@ func TestWhatHasHadItsTimeIsClosedAndForgotten(t *testing.T) {
 		pass()
 		if state() != models.InvitationExpired || waiting() != 0 {
 			t.Errorf("too late: invitation %s, %d waiting", state(), waiting())
+		}
+	})
+}
+
+// TestQuestionsToProvidersAreForgottenSoon: anybody can begin one.
+func TestQuestionsToProvidersAreForgottenSoon(t *testing.T) {
+	t.Parallel()
+	fixture.Each(t, func(t *testing.T, w *fixture.World) {
+		now, browser := w.Clock.Now(), []byte("browser")
+		q := models.SAMLRequest{ID: "_q", ConnectionID: w.Connection.ID, BrowserHash: browser, Purpose: models.PurposeSignIn, IP: "203.0.113.1", CreatedAt: now, ExpiresAt: now.Add(10 * time.Minute)}
+		if err := w.Store.Write(t.Context(), func(tx *store.Tx) error {
+			tx.Add(&q)
+			return tx.UseAssertion(w.Connection.ID, []byte("assertion"), q.ExpiresAt)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s := scheduler.New(w.Store, w.Outbox, w.Log, w.Clock.Now)
+		for _, test := range []struct {
+			after                     time.Duration
+			counted                   int
+			requestKnown, replayKnown bool
+		}{
+			{0, 1, true, true},
+			{10 * time.Minute, 0, true, true},
+			{time.Hour - time.Second, 0, true, true},
+			{2 * time.Second, 0, false, false},
+		} {
+			w.Clock.Advance(test.after)
+			if n, err := w.Store.SAMLRequestsFrom(t.Context(), q.IP, w.Clock.Now().Add(-10*time.Minute)); err != nil || n != test.counted {
+				t.Errorf("%s later: %d are counted, %v", test.after, n, err)
+			}
+			if err := s.Prune(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Store.LastSAMLRequest(t.Context(), w.Connection.ID, browser); models.Is(err, models.NotFound) == test.requestKnown {
+				t.Errorf("%s later: the request: %v", test.after, err)
+			}
+			err := w.Store.Write(t.Context(), func(tx *store.Tx) error {
+				if err := tx.UseAssertion(w.Connection.ID, []byte("assertion"), q.ExpiresAt); err != nil {
+					return err
+				}
+				return errors.New("only asked")
+			})
+			if models.Is(err, models.Stale) != test.replayKnown {
+				t.Errorf("%s later: the assertion: %v", test.after, err)
+			}
 		}
 	})
 }

@@ -163,8 +163,18 @@ func (g *Gate) EnterSAML(tx *store.Tx, w Way, h Heard, from Origin, join Join) (
 		return Entry{}, err
 	}
 	m, found, err := g.find(tx, w, h, now)
+	if err == nil && found.Refused == nil {
+		found, err = g.elsewhere(tx, w, m)
+	}
 	if err != nil || found.Refused != nil {
 		return found, err
+	}
+	proved := h.Assertion.AuthnInstant
+	if proved.After(now) {
+		proved = now
+	}
+	if h.Request.Purpose == models.PurposeAgain && proved.Before(h.Request.CreatedAt.Add(-Skew)) {
+		return refuse(m, "the provider did not ask them again", "", "%s answered without asking you again who you are. Sign out of %s, then try once more.", w.Title(), w.Title()), nil
 	}
 	if m.Status == models.MemberInvited {
 		err := join(tx, &m, now)
@@ -179,13 +189,6 @@ func (g *Gate) EnterSAML(tx *store.Tx, w Way, h Heard, from Origin, join Join) (
 		if err := tx.LearnDomain(w.Connection.ID, domain); err != nil {
 			return Entry{}, err
 		}
-	}
-	proved := now
-	if a := h.Assertion.AuthnInstant; !a.IsZero() && a.Before(now) {
-		proved = a
-	}
-	if h.Request.Purpose == models.PurposeAgain && proved.Before(h.Request.CreatedAt.Add(-Skew)) {
-		return refuse(m, "the provider did not ask them again", "", "%s answered without asking you again who you are. Sign out of %s, then try once more.", w.Title(), w.Title()), nil
 	}
 	s, secret := Begin(m, from, proved, now)
 	s.Method, s.ConnectionID = models.MethodSAML, &w.Connection.ID
@@ -210,7 +213,7 @@ func (g *Gate) EnterSAML(tx *store.Tx, w Way, h Heard, from Origin, join Join) (
 // use marks the request and the assertion of an answer as used, under settings that have not changed since.
 func (g *Gate) use(tx *store.Tx, w Way, h Heard, now time.Time) error {
 	setup, err := tx.SAMLSetup(w.Connection.ID)
-	if models.Is(err, models.NotFound) || err == nil && (!setup.Enabled || setup.Version != w.Setup.Version) {
+	if models.Is(err, models.NotFound) || err == nil && (!setup.Enabled || !sameSetup(setup, w.Setup)) {
 		return &models.Error{Code: models.Stale, Detail: "the settings of single sign-on have just changed: sign in once more"}
 	}
 	if err != nil {
@@ -222,6 +225,11 @@ func (g *Gate) use(tx *store.Tx, w Way, h Heard, now time.Time) error {
 		}
 	}
 	return used(tx.UseAssertion(w.Connection.ID, Hash(h.Assertion.ID), h.Assertion.NotOnOrAfter.Add(Skew)))
+}
+
+// sameSetup reports whether an answer is held against the same by both: a setup made anew counts its versions from 1 again.
+func sameSetup(a, b models.SAMLSetup) bool {
+	return a.Version == b.Version && a.CreatedAt.Equal(b.CreatedAt)
 }
 
 // used says Stale in words.
@@ -278,6 +286,17 @@ func (g *Gate) find(tx *store.Tx, w Way, h Heard, now time.Time) (models.Member,
 		return m, refuse(m, "no access", "See on their page under People what became of them.", "You have no access to %s at present. Ask your admin to look at you under People.", space), nil
 	}
 	return m, Entry{}, nil
+}
+
+// elsewhere refuses a member whose workspace requires another connection than the one they came through.
+func (g *Gate) elsewhere(tx *store.Tx, w Way, m models.Member) (Entry, error) {
+	space, err := tx.WorkspaceByID(m.WorkspaceID)
+	if err != nil || !space.RequiresSSO(m) || *space.RequireSSO == w.Connection.ID {
+		return Entry{}, err
+	}
+	c, err := tx.Connection(*space.RequireSSO)
+	title := c.Provider.Title()
+	return refuse(m, title+" is required", "", "%s requires everybody to sign in with %s. Begin at our sign-in page, with the short name %s.", space.Name, title, space.Slug), err
 }
 
 // Whom finds the people of a connection whom its provider may mean by a name, which should be one: it is the userName or
@@ -366,7 +385,7 @@ func (g *Gate) Test(ctx context.Context, w Way, h Heard, by By) (Report, error) 
 		if err != nil {
 			return err
 		}
-		if setup.Version != w.Setup.Version {
+		if !sameSetup(setup, w.Setup) {
 			return &models.Error{Code: models.Stale, Detail: "the settings have changed since the test began: test again"}
 		}
 		if h.Refused != nil {

@@ -186,9 +186,17 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 
 // Switch begins, inside the caller's transaction, a session of another member whom the same person is, in place of the one
 // that before is. m was read before the transaction: a sign-out that came since has ended both. It returns the secret for
-// the cookie, and fails with Unknown when the session has ended meanwhile.
+// the cookie, and fails with Unknown when the session has ended meanwhile, and with ErrRequired, the session going on, where
+// the other workspace requires single sign-on.
 func (g *Gate) Switch(tx *store.Tx, before models.Session, m models.Member, from Origin) (secret string, err error) {
 	now := g.now()
+	w, err := tx.WorkspaceByID(m.WorkspaceID)
+	if err == nil && w.RequiresSSO(m) {
+		err = ErrRequired
+	}
+	if err != nil {
+		return "", err
+	}
 	err = tx.LeaveSession(before.ID, now)
 	if models.Is(err, models.Stale) {
 		return "", errSignIn

@@ -76,10 +76,12 @@ func (s *Store) SignIns(ctx context.Context, workspaceID, memberID string, limit
 	return entries, translate(err, "sign-ins")
 }
 
-// RefusedSignIns counts the sign-ins of a member that were refused since.
-func (s *Store) RefusedSignIns(ctx context.Context, workspaceID, memberID string, since time.Time) (int, error) {
+// RefusedSignIns counts the sign-ins of a member, or those through a connection that name nobody, that were refused since:
+// from one IP address, or from all where ip is "".
+func (s *Store) RefusedSignIns(ctx context.Context, workspaceID, targetID, ip string, since time.Time) (int, error) {
 	var n int
-	err := s.r(ctx).Raw("SELECT count(*) FROM audit_entries WHERE target_id = ? AND workspace_id = ? AND method = 'signin' AND status >= 400 AND at > ?", memberID, workspaceID, since.UTC()).Scan(&n).Error
+	err := s.r(ctx).Raw("SELECT count(*) FROM audit_entries WHERE target_id = ? AND workspace_id = ? AND method = 'signin' AND status >= 400 AND at > ? AND (ip = ? OR ? = '')",
+		targetID, workspaceID, since.UTC(), ip, ip).Scan(&n).Error
 	return n, translate(err, "sign-ins")
 }
 
@@ -114,11 +116,12 @@ func (tx *Tx) LeaveSession(id string, at time.Time) error {
 	return affected(n, err, "the session")
 }
 
-// SignInMembers lists the active members with an address, in every workspace, the one last used first.
+// SignInMembers lists the active members with an address, in every workspace, the one last signed in to by a link first: a
+// provider's word about an address decides nothing outside its workspace.
 func (s *Store) SignInMembers(ctx context.Context, emailKey string) ([]models.Member, error) {
 	var ms []models.Member
 	err := s.r(ctx).Raw(`SELECT m.* FROM members m WHERE m.email_key = ? AND m.email_key <> '' AND m.status = 'active'
-		ORDER BY (SELECT max(seen_at) FROM sessions x WHERE x.member_id = m.id) DESC NULLS LAST, m.id DESC LIMIT 50`, emailKey).Scan(&ms).Error
+		ORDER BY (SELECT max(seen_at) FROM sessions x WHERE x.member_id = m.id AND x.method = 'link') DESC NULLS LAST, m.id DESC LIMIT 50`, emailKey).Scan(&ms).Error
 	return ms, translate(err, "members")
 }
 
@@ -148,13 +151,13 @@ func (s *Store) SignInsAsked(ctx context.Context, emailKey, ip string, since tim
 	return n.ForAddress, n.FromIP, translate(err, "sign-in links")
 }
 
-// PruneSessions forgets sessions and links that ended before. Requests to providers and assertions are forgotten when
-// nobody would take them any more at now.
-func (tx *Tx) PruneSessions(before, now time.Time) error {
+// PruneSessions forgets sessions and links that ended before, and requests to providers and assertions that nobody took any
+// more at untaken.
+func (tx *Tx) PruneSessions(before, untaken time.Time) error {
 	if _, err := tx.exec("prune sessions", "DELETE FROM sessions WHERE created_at < ?", before.UTC()); err != nil {
 		return err
 	}
-	for table, before := range map[string]time.Time{"sign_in_links": before, "saml_requests": now, "saml_assertions": now} {
+	for table, before := range map[string]time.Time{"sign_in_links": before, "saml_requests": untaken, "saml_assertions": untaken} {
 		if _, err := tx.exec("prune "+table, "DELETE FROM "+table+" WHERE expires_at < ?", before.UTC()); err != nil {
 			return err
 		}
