@@ -191,6 +191,13 @@ func acceptInvitation(r *request) error {
 		if err != nil {
 			return err
 		}
+		w, err := tx.WorkspaceByID(m.WorkspaceID)
+		if err == nil && w.RequiresSSO(m) {
+			err = sso.ErrRequired
+		}
+		if err != nil {
+			return err
+		}
 		if before := r.visit.Session.ID; before != "" {
 			if err := tx.EndSession(before, r.now); err != nil {
 				return err

@@ -128,7 +128,7 @@ func (r *request) shell(h head) (shell, error) {
 		Title: h.title, Nav: h.nav, Wide: h.wide, Theme: r.theme(), Path: r.URL.RequestURI(), Member: m, Workspace: w,
 		Owner: m.Role == models.RoleOwner, Admin: r.manages(), Operator: r.operates(), Queue: r.d.Queue != nil, Version: r.d.Version,
 	}
-	own, err := r.d.Store.SignInMembers(r.ctx, m.EmailKey)
+	own, err := r.d.Store.SignInMembers(r.ctx, r.address())
 	if err != nil {
 		return s, err
 	}

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -185,12 +186,12 @@ func signOut(r *request) error {
 
 // switchWorkspace takes the visitor to another workspace that they are a member of: a new session with a new cookie.
 func switchWorkspace(r *request) error {
-	own, err := r.d.Store.SignInMembers(r.ctx, r.member().EmailKey)
+	own, err := r.d.Store.SignInMembers(r.ctx, r.address())
 	if err != nil {
 		return err
 	}
 	for _, m := range own {
-		if m.WorkspaceID != r.PostFormValue("workspace") || r.visit.Session.Method != "link" {
+		if m.WorkspaceID != r.PostFormValue("workspace") {
 			continue
 		}
 		var secret string
@@ -198,6 +199,9 @@ func switchWorkspace(r *request) error {
 			secret, err = r.d.Gate.Switch(tx, r.visit.Session, m, r.origin())
 			return err
 		})
+		if errors.Is(err, sso.ErrRequired) {
+			return r.leadOn(m.WorkspaceID, "/")
+		}
 		if err != nil {
 			return err
 		}
