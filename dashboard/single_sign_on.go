@@ -194,7 +194,7 @@ func (r *request) turnAway(w sso.Way, h sso.Heard) error {
 	line, _, failed := h.Report.Failed()
 	detail := detailOf(h.Refused)
 	if failed {
-		detail = pointWords(line.Point) + ": " + line.Got
+		detail = failedAt(line.Point) + ": " + named(line.Got, w.Title())
 	}
 	r.d.Log.Info("single sign-on refused", "request_id", r.id, "connection_id", w.Connection.ID, "point", string(line.Point))
 	n, err := r.d.Store.RefusedSignIns(r.ctx, w.Workspace.ID, w.Connection.ID, r.now.Add(-sso.LinkLife))
