@@ -53,7 +53,7 @@ func (r *request) personVerdict(p *personPage, events []store.StoryEvent) verdic
 	case failed != nil && mailStanding(p.Person) == store.PeopleUnknown:
 		return verdict{"warn", "Invited, but nobody knows whether the mail arrived.", "The mail server took the mail and did not answer. " + p.Name + " may have it. Sending again sends the same link."}
 	case failed != nil && p.InvitationMail != nil && failed.ID == p.InvitationMail.OperationID:
-		return verdict{"bad", "Invited, but the mail to " + p.Invitation.Email + " was refused.", serverSaid(failed.Error) + " Correct the address in " + orDirectory(by) + ", or send again."}
+		return verdict{"bad", "Invited, but the mail to " + p.Invitation.Email + " was refused.", sentence(serverSaid(failed.Error)) + " Correct the address in " + orDirectory(by) + ", or send again."}
 	case failed != nil && failed.Kind == models.KindInvitationReminder:
 		return verdict{"warn", "Invited, but the reminder could not be mailed.", serverSaid(failed.Error) + " The invitation itself was mailed before."}
 	case failed != nil:

@@ -220,7 +220,10 @@ func (r *request) fail(err error) {
 		return
 	case models.Is(err, models.NotFound):
 		status, p.Code, p.Heading, p.Text = http.StatusNotFound, "404", "There is nothing here", "The page has moved, or it belongs to another workspace. Check the workspace at the top left, or search for the person or the group."
-		if p.SignedIn && !p.Admin {
+		switch {
+		case !p.SignedIn:
+			p.Text = "The page has moved, or its address is cut off. Check the address, or sign in."
+		case !p.Admin:
 			p.Text = "The page has moved, or it belongs to another workspace. Check the address."
 		}
 	case models.Is(err, models.Denied):

@@ -194,7 +194,7 @@ func (r *request) turnAway(w sso.Way, h sso.Heard) error {
 	line, _, failed := h.Report.Failed()
 	detail := detailOf(h.Refused)
 	if failed {
-		detail = pointWords(line.Point) + ": " + line.Got
+		detail = failedAt(line.Point) + ": " + named(line.Got, w.Title())
 	}
 	r.d.Log.Info("single sign-on refused", "request_id", r.id, "connection_id", w.Connection.ID, "point", string(line.Point))
 	if h.Request.ID != "" || sealed(h.Report) {

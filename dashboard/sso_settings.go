@@ -34,8 +34,9 @@ type ssoPage struct {
 	Required    bool
 	GlassGone   bool // it is required, and the owner who may use a link has no access any more
 	Owners      []glassChoice
-	Outside     int // members who could not sign in by it
-	Pasted      string
+	Outside     int               // members who could not sign in by it
+	Pasted      string            // the text or the certificate that was given, to be corrected
+	Address     string            // of the metadata, as it was given
 	Faults      map[string]string // by the part of the page
 	Confirm     string            // "disable" with the dialog open
 }
@@ -70,12 +71,25 @@ type pointRow struct {
 	Name string
 }
 
+// failedAt names a check of a provider's answer that did not come out well.
+func failedAt(p sso.Point) string {
+	if p == sso.PointRequest {
+		return "Request"
+	}
+	return pointWords(p)
+}
+
 // pointWords names a check of a provider's answer.
 func pointWords(p sso.Point) string {
 	return map[sso.Point]string{
 		sso.PointRequest: "The answer came back to this browser’s request", sso.PointSignature: "Signature", sso.PointIssuer: "Issuer", sso.PointAudience: "Audience",
 		sso.PointAddress: "Address it was sent to", sso.PointTime: "Time", sso.PointReplay: "Not used before", sso.PointPerson: "Person", sso.PointMembership: "Membership",
 	}[p]
+}
+
+// named is a sentence of sso with the provider's name in it.
+func named(text, provider string) string {
+	return strings.NewReplacer("your identity provider's", provider+"’s", "your identity provider", provider, "Your identity provider", provider).Replace(text)
 }
 
 func showSSO(r *request) error {
@@ -162,10 +176,11 @@ func (r *request) ssoSetup(p *ssoPage, way store.SAMLWay) error {
 		p.Test = ssoTest{At: r.at(*way.Setup.TestedAt), Passed: way.Setup.Tested()}
 		line, n, failed := report.Failed()
 		if failed {
-			p.Test.Failed, p.Test.Cure = fmt.Sprintf("point %d, %s", n, pointWords(line.Point)), line.Cure
+			p.Test.Failed, p.Test.Cure = fmt.Sprintf("point %d, %s", n, failedAt(line.Point)), named(line.Cure, p.Provider)
 		}
 		p.Test.Old = !failed && !way.Setup.Tested()
 		for _, l := range report {
+			l.Got = named(l.Got, p.Provider)
 			p.Test.Lines = append(p.Test.Lines, pointRow{l, pointWords(l.Point)})
 		}
 	}
@@ -274,7 +289,7 @@ func configureSSO(r *request) error {
 		_, err = r.d.Gate.Configure(r.ctx, by, c, provider)
 	}
 	if err != nil {
-		return r.ssoFault(c, "metadata", err, ssoPage{Replace: true, Pasted: r.FormValue("text")})
+		return r.ssoFault(c, "metadata", err, ssoPage{Replace: true, Pasted: r.FormValue("text"), Address: r.FormValue("url")})
 	}
 	return r.seeOther(ssoSettings(c.ID), "Saved. Test it before anybody relies on it.")
 }
