@@ -93,7 +93,7 @@ func (r *request) singleSignOn(w models.Workspace, m models.Member) (way sso.Way
 		return way, required, nil
 	}
 	way, err = r.d.Gate.Way(r.ctx, r.d.PublicURL, id)
-	if !required && (models.Is(err, models.NotFound) || models.Is(err, models.Denied)) {
+	if !required && (models.Is(err, models.NotFound) || models.Is(err, models.Denied) || models.Is(err, models.Invalid)) {
 		return sso.Way{}, false, nil
 	}
 	return way, required, err

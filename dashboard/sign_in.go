@@ -31,15 +31,22 @@ func showSignIn(r *request) error {
 func askSignIn(r *request) error {
 	email := strings.TrimSpace(r.PostFormValue("email"))
 	next := localPath(r.PostFormValue("next"))
+	return r.askLink(email, next, func(status int, fault string) error {
+		return r.solo(status, "sign_in", "Sign in", signInPage{Email: email, Next: next, Error: fault})
+	})
+}
+
+// askLink mails the member with an address how they sign in; again shows the form with what is wrong.
+func (r *request) askLink(email, next string, again func(status int, fault string) error) error {
 	if mail.CheckAddress(email) != nil {
-		return r.solo(http.StatusUnprocessableEntity, "sign_in", "Sign in", signInPage{Email: email, Next: next, Error: "That is not an e-mail address. Type the whole of it, like you@example.com."})
+		return again(http.StatusUnprocessableEntity, "That is not an e-mail address. Type the whole of it, like you@example.com.")
 	}
 	key := scim.Fold(email)
 	if err := r.d.Gate.Limit(r.ctx, key, r.ip()); err != nil {
 		if !models.Is(err, models.Denied) {
 			return err
 		}
-		return r.solo(http.StatusTooManyRequests, "sign_in", "Sign in", signInPage{Email: email, Next: next, Error: "Too many links were asked for. Use the newest mail, or wait 15 minutes and ask again."})
+		return again(http.StatusTooManyRequests, "Too many links were asked for. Use the newest mail, or wait 15 minutes and ask again.")
 	}
 	members, err := r.d.Store.SignInMembers(r.ctx, key)
 	if err != nil {

@@ -7,10 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"outpost/mail"
 	"outpost/models"
 	"outpost/outbox"
-	"outpost/scim"
 	"outpost/sso"
 	"outpost/store"
 	"outpost/workspace"
@@ -96,6 +94,9 @@ func (r *request) way() (sso.Way, error) {
 
 // ask sends the browser to the provider with a question.
 func (r *request) ask(w sso.Way, q sso.Question) error {
+	if r.Method == http.MethodHead { // who only looks begins nothing
+		return nil
+	}
 	q.Browser, q.Session, q.IP = r.cookie(samlCookie), r.visit.Session, r.ip()
 	if len(q.Browser) != 43 {
 		q.Browser = sso.Secret()
@@ -249,36 +250,23 @@ type continuePage struct {
 	Workspace, Provider, URL, Text string
 }
 
-// findSSO finds the way in by the workspace's short name, or by the domain of an e-mail address: never by the address
-// itself, so that asking teaches nothing about it.
+// findSSO finds the way in by the workspace's short name. For an e-mail address it is mailed: nobody learns on this page
+// whose address it is, and nobody can claim a company's domain.
 func findSSO(r *request) error {
 	p := findSSOPage{Find: strings.TrimSpace(r.PostFormValue("find")), Next: localPath(r.PostFormValue("next"))}
-	again := func(fault string) error {
+	again := func(status int, fault string) error {
 		p.Error = fault
-		return r.solo(http.StatusUnprocessableEntity, "find_sso", "Single sign-on", p)
+		return r.solo(status, "find_sso", "Single sign-on", p)
 	}
-	_, domain, address := strings.Cut(p.Find, "@")
-	var id string
-	switch {
-	case address && mail.CheckAddress(p.Find) != nil:
-		return again("That is not an e-mail address. Type the whole of it, or your workspace’s short name.")
-	case address:
-		all, err := r.d.Store.SSOForDomain(r.ctx, scim.Fold(domain))
-		if err != nil {
-			return err
-		}
-		if len(all) != 1 {
-			return again("We cannot tell the workspace by that address. Type its short name: your invitation has it, and your admin knows it.")
-		}
-		id = all[0]
-	default:
-		var err error
-		if id, err = r.d.Store.SSOForSlug(r.ctx, strings.ToLower(p.Find)); err != nil {
-			return err
-		}
-		if id == "" {
-			return again("No workspace of that name has single sign-on. Look for a typing mistake, or sign in with your e-mail address.")
-		}
+	if strings.Contains(p.Find, "@") {
+		return r.askLink(p.Find, p.Next, again)
+	}
+	id, err := r.d.Store.SSOForSlug(r.ctx, strings.ToLower(p.Find))
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		return again(http.StatusUnprocessableEntity, "No workspace of that name has single sign-on. Look for a typing mistake, or type your e-mail address: we mail you the way in.")
 	}
 	w, err := r.d.Gate.Way(r.ctx, r.d.PublicURL, id)
 	if err != nil {

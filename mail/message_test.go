@@ -36,7 +36,7 @@ func mails(evil string) map[string]func() (Message, error) {
 	b := Brake{ID: "1", To: "hana@larkfield.example", Workspace: evil, Provider: evil, Removed: 148, Held: 38, Limit: 148,
 		During: 11 * time.Minute, FirstHeld: i.ExpiresAt, URL: "https://outpost.example.com/activity/held"}
 	q := s
-	q.ID, q.Provider, q.Workspace = "2", "Okta", evil
+	q.ID, q.Provider, q.Workspace, q.URL, q.ProviderURL = "2", "Okta", evil, "", "https://outpost.example.com/saml/x/login"
 	c := CertificateEnds{ID: "1", To: "hana@larkfield.example", Workspace: evil, Provider: "Okta", EndsAt: i.ExpiresAt, Now: i.ExpiresAt.Add(-7 * 24 * time.Hour), URL: "https://outpost.example.com/settings/security/sso"}
 	build := func(m interface {
 		Message(Address, string) (Message, error)

@@ -185,11 +185,6 @@ func (g *Gate) EnterSAML(tx *store.Tx, w Way, h Heard, from Origin, join Join) (
 			return Entry{}, err
 		}
 	}
-	if _, domain, ok := strings.Cut(m.EmailKey, "@"); ok {
-		if err := tx.LearnDomain(w.Connection.ID, domain); err != nil {
-			return Entry{}, err
-		}
-	}
 	s, secret := Begin(m, from, proved, now)
 	s.Method, s.ConnectionID = models.MethodSAML, &w.Connection.ID
 	if h.Request.SessionID != nil {
@@ -440,9 +435,6 @@ func (g *Gate) tryOut(tx *store.Tx, w Way, h Heard, report Report, now time.Time
 		return nil
 	}
 	report.Set(PointMembership, string(m.Status)+", as "+string(m.Role), "")
-	if _, domain, ok := strings.Cut(m.EmailKey, "@"); ok {
-		return tx.LearnDomain(w.Connection.ID, domain)
-	}
 	return nil
 }
 

@@ -124,7 +124,7 @@ func providerOf(s models.SAMLSetup) (Provider, error) {
 func ProviderOf(s models.SAMLSetup) (Provider, error) { return providerOf(s) }
 
 // Configure makes a provider the one that the people of a connection sign in at, in place of any before. A test that had
-// passed has to be made again.
+// passed has to be made again; where it is another provider, the sessions begun by the one before end.
 func (g *Gate) Configure(ctx context.Context, by By, c models.Connection, p Provider) (models.SAMLSetup, error) {
 	if len(p.Certificates) == 0 || p.EntityID == "" || p.SignInURL == "" {
 		return models.SAMLSetup{}, &models.Error{Code: models.Invalid, Detail: "the metadata lacks an entity id, a sign-in URL or a certificate: export it again from your identity provider"}
@@ -157,6 +157,14 @@ func (g *Gate) Configure(ctx context.Context, by By, c models.Connection, p Prov
 		s.Version, s.WarnedDays, s.UpdatedBy, s.UpdatedAt = s.Version+1, 0, by.Actor, now
 		if p.WantsSignedRequests && !s.SignRequests {
 			if err := g.newKey(&s, p.EntityID, now); err != nil {
+				return err
+			}
+		}
+		if there && before.EntityID != s.EntityID { // another provider's people: nobody is who the old one said
+			if err := tx.EndSAMLSessions(c.ID, now); err != nil {
+				return err
+			}
+			if err := tx.ForgetSubjects(c.ID); err != nil {
 				return err
 			}
 		}

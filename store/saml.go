@@ -62,18 +62,19 @@ func (s *Store) ssoConnection(ctx context.Context, where, value string) (string,
 	return ids[0], nil
 }
 
-// SSOForDomain finds the connections through which people with addresses of a domain have signed in, at most two.
-func (s *Store) SSOForDomain(ctx context.Context, domain string) ([]string, error) {
-	var ids []string
-	err := s.r(ctx).Raw(`SELECT x.connection_id FROM saml_domains d JOIN saml_setups x ON x.connection_id = d.connection_id JOIN workspaces w ON w.id = x.workspace_id AND w.plan = 'enterprise'
-		WHERE d.domain = ? AND x.enabled LIMIT 2`, domain).Scan(&ids).Error
-	return ids, translate(err, "the single sign-on")
-}
-
-// LearnDomain remembers that people with addresses of a domain sign in through a connection.
-func (tx *Tx) LearnDomain(connectionID, domain string) error {
-	_, err := tx.exec("learn the domain", "INSERT INTO saml_domains (domain, connection_id) VALUES (?, ?) ON CONFLICT DO NOTHING", domain, connectionID)
-	return err
+// SSOOf finds the connection through which a member may sign in, the zero Connection for none, and whether they get in in
+// no other way.
+func (tx *Tx) SSOOf(w models.Workspace, m models.Member) (c models.Connection, required bool, err error) {
+	if w.RequiresSSO(m) {
+		c, err = tx.Connection(*w.RequireSSO)
+		return c, true, err
+	}
+	if !w.Plan.DirectorySync() || m.DirectoryUserID == nil {
+		return c, false, nil
+	}
+	_, err = tx.query(&c, "the single sign-on", `SELECT c.* FROM directory_users u JOIN connections c ON c.id = u.connection_id AND c.status <> 'deleted' JOIN saml_setups s ON s.connection_id = c.id AND s.enabled
+		WHERE u.id = ?`, *m.DirectoryUserID)
+	return c, false, err
 }
 
 // LockSAMLSetup reads the single sign-on of a connection and locks it: its changes come one after the other.
@@ -104,16 +105,31 @@ func (tx *Tx) SaveSAMLSetup(s models.SAMLSetup) error {
 
 // EndSAML ends the sessions that began through a connection. Where that was required, it is not any more.
 func (tx *Tx) EndSAML(connectionID string, at time.Time) error {
-	if _, err := tx.exec("end sessions", "UPDATE sessions SET ended_at = ? WHERE connection_id = ? AND ended_at IS NULL", at.UTC(), connectionID); err != nil {
+	if err := tx.EndSAMLSessions(connectionID, at); err != nil {
 		return err
 	}
 	_, err := tx.exec("require no single sign-on", "UPDATE workspaces SET require_sso = NULL, break_glass = NULL WHERE require_sso = ?", connectionID)
 	return err
 }
 
+// ForgetSubjects unbinds every name identifier of a connection's provider.
+func (tx *Tx) ForgetSubjects(connectionID string) error {
+	_, err := tx.exec("forget subjects", "DELETE FROM saml_subjects WHERE connection_id = ?", connectionID)
+	return err
+}
+
+// EndSAMLSessions ends the sessions that began through a connection.
+func (tx *Tx) EndSAMLSessions(connectionID string, at time.Time) error {
+	_, err := tx.exec("end sessions", "UPDATE sessions SET ended_at = ? WHERE connection_id = ? AND ended_at IS NULL", at.UTC(), connectionID)
+	return err
+}
+
 // DropSAML forgets the single sign-on of a connection, and does as EndSAML.
 func (tx *Tx) DropSAML(connectionID string, at time.Time) error {
 	if _, err := tx.exec("drop the single sign-on", "DELETE FROM saml_setups WHERE connection_id = ?", connectionID); err != nil {
+		return err
+	}
+	if err := tx.ForgetSubjects(connectionID); err != nil {
 		return err
 	}
 	return tx.EndSAML(connectionID, at)

@@ -158,12 +158,15 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 			return message, "not sent: the sign-in link had ended when it was due", nil
 		}
 		signIn := mail.SignIn{ID: link.ID, To: m.Recipient, URL: w.PublicURL + "/signin/" + w.Gate.Token(link.ID), ExpiresAt: link.ExpiresAt}
-		if space.RequiresSSO(member) {
-			c, err := tx.Connection(*space.RequireSSO)
-			if err != nil {
-				return message, "", err
-			}
-			signIn.Provider, signIn.Workspace, signIn.URL = c.Provider.Title(), space.Name, w.PublicURL+"/saml/"+c.ID+"/login"
+		c, required, err := tx.SSOOf(space, member)
+		if err != nil {
+			return message, "", err
+		}
+		if c.ID != "" {
+			signIn.Provider, signIn.Workspace, signIn.ProviderURL = c.Provider.Title(), space.Name, w.PublicURL+"/saml/"+c.ID+"/login"
+		}
+		if required {
+			signIn.URL = ""
 		}
 		message, err = signIn.Message(w.From, w.host)
 		return message, "", unsendable(err)

@@ -61,13 +61,6 @@ CREATE TABLE saml_subjects (
 );
 CREATE UNIQUE INDEX saml_subjects_user ON saml_subjects (user_id);
 
--- The domains of the addresses of those who signed in through a connection: a sign-in page finds it by them.
-CREATE TABLE saml_domains (
-    domain        text NOT NULL,
-    connection_id uuid NOT NULL REFERENCES connections (id),
-    PRIMARY KEY (domain, connection_id)
-);
-
 ALTER TABLE sessions ADD COLUMN connection_id uuid; -- that the person signed in through, NULL for a link
 -- The member's session_epoch when the link was made: whatever ends their sessions ends their links.
 ALTER TABLE sign_in_links ADD COLUMN epoch bigint NOT NULL DEFAULT 0;
@@ -84,4 +77,4 @@ ALTER TABLE sign_in_links DROP COLUMN epoch;
 DROP INDEX sessions_connection;
 DELETE FROM sessions WHERE connection_id IS NOT NULL;
 ALTER TABLE sessions DROP COLUMN connection_id;
-DROP TABLE saml_domains, saml_subjects, saml_assertions, saml_requests, saml_setups;
+DROP TABLE saml_subjects, saml_assertions, saml_requests, saml_setups;

@@ -61,13 +61,6 @@ CREATE TABLE saml_subjects (
 );
 CREATE UNIQUE INDEX saml_subjects_user ON saml_subjects (user_id);
 
--- The domains of the addresses of those who signed in through a connection: a sign-in page finds it by them.
-CREATE TABLE saml_domains (
-    domain        TEXT NOT NULL,
-    connection_id TEXT NOT NULL REFERENCES connections (id),
-    PRIMARY KEY (domain, connection_id)
-);
-
 ALTER TABLE sessions ADD COLUMN connection_id TEXT; -- that the person signed in through, NULL for a link
 -- The member's session_epoch when the link was made: whatever ends their sessions ends their links.
 ALTER TABLE sign_in_links ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
@@ -84,7 +77,6 @@ ALTER TABLE sign_in_links DROP COLUMN epoch;
 DROP INDEX sessions_connection;
 DELETE FROM sessions WHERE connection_id IS NOT NULL;
 ALTER TABLE sessions DROP COLUMN connection_id;
-DROP TABLE saml_domains;
 DROP TABLE saml_subjects;
 DROP TABLE saml_assertions;
 DROP TABLE saml_requests;
