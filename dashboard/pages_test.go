@@ -73,9 +73,9 @@ func look(t *testing.T, p *testkit.Page, base string, pages ...seen) {
 	}
 }
 
-// people are those of the full workspace.
+// people are those of the full workspace, one of them with a name that no line holds.
 var people = []string{
-	"Nadia Verhoeven", "Hana Sato", "Mateo Rivas", "Leila Haddad", "Tomas Brandl", "Jonas Lindgren", "Priya Nair", "Mara Keller", "Elif Demir", "Samuel Achterberg",
+	"Nadia Verhoeven", "Hana Sato", "Mateo Rivas", "Leila Haddad", "Tomas Brandl", "Jonas Lindgren", "Priya Nair", "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenhaftschafers Keller", "Elif Demir", "Samuel Achterberg",
 	"Ama Boateng", "Oskar Wendt", "Yuki Mori", "Chidi Obi", "Ines Moreau", "Bo Lindahl", "Wren Castell", "Rosa Alvarez", "Kofi Mensah", "Greta Nilsson",
 	"Anna-Maria Wolkenstein-Rodenegg von Trostburg", "李小龍", "محمد العربي", "Zoë O’Hara", "Łukasz Żółć",
 }
