@@ -12,6 +12,7 @@ import (
 	"outpost/dashboard"
 	"outpost/internal/testkit"
 	"outpost/internal/testkit/fixture"
+	"outpost/mail"
 	"outpost/models"
 	"outpost/sso"
 	"outpost/store"
@@ -438,6 +439,12 @@ func TestRequiredSingleSignOnLeavesOneOtherWayIn(t *testing.T) {
 		if a := c.signInWith(t, c.stranger(t), "ada@acme.test", ""); a.status != http.StatusSeeOther {
 			t.Errorf("by the provider: %d %s", a.status, plainText(a.body))
 		}
+		if a := o.upload("/settings/security/sso", url.Values{"connection": {w.Connection.ID}}, "text", string(testkit.NewIdP(t, w.Clock.Now).Metadata())); a.status != http.StatusUnprocessableEntity || !a.has("Everybody has to sign in with the present metadata") {
+			t.Errorf("another provider's metadata: %d %s", a.status, plainText(a.body))
+		}
+		if a := o.upload("/settings/security/sso", url.Values{"connection": {w.Connection.ID}}, "text", string(c.idp.Metadata())); a.status != http.StatusSeeOther {
+			t.Errorf("the same provider's metadata: %d %s", a.status, plainText(a.body))
+		}
 		delete(require, "require")
 		if a := o.post("/settings/security/sso/require", require); a.status != http.StatusSeeOther {
 			t.Fatalf("require no more: %d", a.status)
@@ -503,6 +510,19 @@ func TestSensitiveActAsksTheProviderAgain(t *testing.T) {
 	acs, form := c.idp.Answer(v.begin("/signin/again?next=/settings/security/sso"), "ada@acme.test")
 	if a := v.bring(acs, form); a.status != http.StatusSeeOther || a.header.Get("Location") != "/settings/security/sso" {
 		t.Fatalf("%d %s", a.status, plainText(a.body))
+	}
+	// Somebody else's proof is none.
+	c.Clock.Advance(11 * time.Minute)
+	acs, form = c.idp.Answer(v.begin("/signin/again?next=/settings/security/sso"), "bob@acme.test")
+	if a := v.bring(acs, form); a.status != http.StatusForbidden || !a.has("as yourself") {
+		t.Fatalf("as bob: %d %s", a.status, plainText(a.body))
+	}
+	if a := disable(); a.status != http.StatusForbidden {
+		t.Fatalf("after bob's proof: %d", a.status)
+	}
+	acs, form = c.idp.Answer(v.begin("/signin/again?next=/settings/security/sso"), "ada@acme.test")
+	if a := v.bring(acs, form); a.status != http.StatusSeeOther {
+		t.Fatalf("as ada again: %d %s", a.status, plainText(a.body))
 	}
 	if a := disable(); a.status != http.StatusSeeOther {
 		t.Fatalf("after that: %d %s", a.status, plainText(a.body))

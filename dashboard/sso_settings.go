@@ -175,10 +175,10 @@ func (r *request) ssoSetup(p *ssoPage, way store.SAMLWay) error {
 	if way.Setup.TestedAt != nil {
 		p.Test = ssoTest{At: r.at(*way.Setup.TestedAt), Passed: way.Setup.Tested()}
 		line, n, failed := report.Failed()
-		if failed {
+		p.Test.Old = !way.Setup.Tested() && way.Setup.UpdatedAt.After(*way.Setup.TestedAt)
+		if failed && !p.Test.Old {
 			p.Test.Failed, p.Test.Cure = fmt.Sprintf("point %d, %s", n, failedAt(line.Point)), named(line.Cure, p.Provider)
 		}
-		p.Test.Old = !failed && !way.Setup.Tested()
 		for _, l := range report {
 			l.Got = named(l.Got, p.Provider)
 			p.Test.Lines = append(p.Test.Lines, pointRow{l, pointWords(l.Point)})
@@ -196,7 +196,11 @@ func (r *request) ssoSetup(p *ssoPage, way store.SAMLWay) error {
 		p.GlassGone = p.GlassGone && !on
 		p.Owners = append(p.Owners, glassChoice{m, on || w.BreakGlass == nil && m.ID == r.member().ID})
 	}
-	p.Outside, err = r.d.Store.OutsideSSO(r.ctx, w.ID, p.Connection.ID)
+	keeps := r.member().ID // proposed, where nobody is chosen yet
+	if w.BreakGlass != nil {
+		keeps = *w.BreakGlass
+	}
+	p.Outside, err = r.d.Store.OutsideSSO(r.ctx, w.ID, p.Connection.ID, keeps)
 	return err
 }
 

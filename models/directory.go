@@ -48,6 +48,14 @@ func (p Provider) Title() string {
 	}
 }
 
+// SignInTitle is what people sign in with: the provider's name, where it has one that they know.
+func (p Provider) SignInTitle() string {
+	if p == ProviderCustom {
+		return "single sign-on"
+	}
+	return p.Title()
+}
+
 // ConnectionStatus says whether a connection takes requests.
 type ConnectionStatus string
 

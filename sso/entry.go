@@ -173,6 +173,9 @@ func (g *Gate) EnterSAML(tx *store.Tx, w Way, h Heard, from Origin, join Join) (
 	if proved.After(now) {
 		proved = now
 	}
+	if h.Request.Purpose == models.PurposeAgain && (h.Request.MemberID == nil || *h.Request.MemberID != m.ID) {
+		return refuse(m, "somebody else was to prove who they are", "", "%s signed in %s, and it is somebody else who is signed in here and was asked. Sign out of %s, then try once more as yourself.", w.Title(), m.Name, w.Title()), nil
+	}
 	if h.Request.Purpose == models.PurposeAgain && proved.Before(h.Request.CreatedAt.Add(-Skew)) {
 		return refuse(m, "the provider did not ask them again", "", "%s answered without asking you again who you are. Sign out of %s, then try once more.", w.Title(), w.Title()), nil
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,11 @@ import (
 )
 
 // By is who changes how people sign in, and the request they made.
-type By struct{ WorkspaceID, Actor, IP, UserAgent, RequestID string }
+type By struct {
+	WorkspaceID, Actor, IP, UserAgent, RequestID string
+	// Terminal is who has the installation's own terminal: they can always get in again.
+	Terminal bool
+}
 
 // audit is the entry for a change of a connection's single sign-on.
 func (b By) audit(now time.Time, method, connectionID, detail string, changes ...models.Change) *models.AuditEntry {
@@ -43,7 +48,7 @@ type Way struct {
 }
 
 // Title is the provider's name as people know it.
-func (w Way) Title() string { return w.Connection.Provider.Title() }
+func (w Way) Title() string { return w.Connection.Provider.SignInTitle() }
 
 // ServiceOf is us as the service provider of a connection. base is the public URL.
 func ServiceOf(base, connectionID string) Service {
@@ -153,6 +158,9 @@ func (g *Gate) Configure(ctx context.Context, by By, c models.Connection, p Prov
 		if s = before; !there {
 			s = models.SAMLSetup{ConnectionID: c.ID, WorkspaceID: c.WorkspaceID, CreatedAt: now}
 		}
+		if there && !by.Terminal && w.RequireSSO != nil && *w.RequireSSO == c.ID && !goesOn(before, p) {
+			return errInUse
+		}
 		s.Enabled, s.EntityID, s.SignInURL, s.Certificates = true, p.EntityID, p.SignInURL, toPEM(p.Certificates...)
 		s.Version, s.WarnedDays, s.UpdatedBy, s.UpdatedAt = s.Version+1, 0, by.Actor, now
 		if p.WantsSignedRequests && !s.SignRequests {
@@ -177,6 +185,15 @@ func (g *Gate) Configure(ctx context.Context, by By, c models.Connection, p Prov
 		return nil
 	})
 	return s, err
+}
+
+// errInUse keeps a workspace from locking itself out.
+var errInUse = &models.Error{Code: models.Denied, Detail: "everybody has to sign in with the present metadata, and this is another issuer or has none of its certificates: add the new certificate beside the old one, or switch Require single sign-on off first and test the new metadata"}
+
+// goesOn reports whether a provider is the one of a setup, with a certificate that it is known by.
+func goesOn(s models.SAMLSetup, p Provider) bool {
+	known, err := fromPEM(s.Certificates)
+	return err == nil && s.EntityID == p.EntityID && slices.ContainsFunc(known, func(k *x509.Certificate) bool { return slices.ContainsFunc(p.Certificates, k.Equal) })
 }
 
 // newKey gives a setup a new key to sign requests with.

@@ -221,11 +221,11 @@ func (tx *Tx) ActiveOwners(workspaceID string) ([]models.Member, error) {
 	return ms, err
 }
 
-// OutsideSSO counts the members with access to a workspace who could not sign in through a connection: its provider has
-// not brought them.
-func (s *Store) OutsideSSO(ctx context.Context, workspaceID, connectionID string) (int, error) {
+// OutsideSSO counts the members with access to a workspace, but for the one who keeps the e-mailed link, who could not sign
+// in through a connection: its provider has not brought them.
+func (s *Store) OutsideSSO(ctx context.Context, workspaceID, connectionID, but string) (int, error) {
 	var n int
-	err := s.r(ctx).Raw(`SELECT count(*) FROM members m WHERE m.workspace_id = ? AND m.status IN ('active', 'invited')
-		AND NOT EXISTS (SELECT 1 FROM directory_users u WHERE u.id = m.directory_user_id AND u.connection_id = ? AND u.active AND u.removed_at IS NULL)`, workspaceID, connectionID).Scan(&n).Error
+	err := s.r(ctx).Raw(`SELECT count(*) FROM members m WHERE m.workspace_id = ? AND m.id <> ? AND m.status IN ('active', 'invited')
+		AND NOT EXISTS (SELECT 1 FROM directory_users u WHERE u.id = m.directory_user_id AND u.connection_id = ? AND u.active AND u.removed_at IS NULL)`, workspaceID, but, connectionID).Scan(&n).Error
 	return n, translate(err, "members")
 }

@@ -163,7 +163,7 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 			return message, "", err
 		}
 		if c.ID != "" {
-			signIn.Provider, signIn.Workspace, signIn.ProviderURL = c.Provider.Title(), space.Name, w.PublicURL+"/saml/"+c.ID+"/login"
+			signIn.Provider, signIn.Workspace, signIn.ProviderURL = c.Provider.SignInTitle(), space.Name, w.PublicURL+"/saml/"+c.ID+"/login"
 		}
 		if required {
 			signIn.URL = ""

@@ -30,7 +30,9 @@ func readMetadata(ctx context.Context, from string) ([]byte, error) {
 	info, err := os.Stat(from)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fault(models.NotFound, "there is no file %s: give the metadata's file, or its https address", from)
+		return nil, fault(models.NotFound, "there is no file %s: give the metadata's file, or its address, which begins with https://", from)
+	case err == nil && info.IsDir():
+		return nil, fault(models.Invalid, "%s is a folder: give the metadata's file in it", from)
 	case err == nil && info.Size() > maxMetadata:
 		return nil, fault(models.Invalid, "%s is larger than 1 MiB: it is not the metadata of an identity provider", from)
 	}
@@ -66,7 +68,7 @@ func (p *program) ssoConfigure() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		by := sso.By{WorkspaceID: c.WorkspaceID, Actor: actor}
+		by := sso.By{WorkspaceID: c.WorkspaceID, Actor: actor, Terminal: true}
 		if _, err := gate.Configure(ctx, by, c, provider); err != nil {
 			return err
 		}
