@@ -259,7 +259,7 @@ func TestWrongUsageIsSaidInOneSentence(t *testing.T) {
 		{"serve", `there is no command "serve": use dev, api`},
 		{"workspace", "a command is missing: use create, list or set-plan"},
 		{"workspace lst", `there is no command "workspace lst"`},
-		{"sso show", `there is no command "sso"`},
+		{"saml show", `there is no command "saml"`},
 		{"workspace create --name Acme --owner a@acme.test", `required flag(s) "plan" not set`},
 		{"workspace create --name Acme --owner a@acme.test --plan gold", `there is no plan "gold"`},
 		{"workspace set-plan acme", "accepts 2 arg(s)"},

@@ -81,7 +81,7 @@ func story(t *testing.T, s shell) {
 	// 500 people are assigned, the first 30 of them a little earlier, and watched.
 	base := strings.Split(url, "/scim/")[0]
 	simulate := []string{"simulate", "okta", "--url", url, "--token", token, "--group", "Engineering", "--users"}
-	s.ok(append(simulate, "30")...)
+	s.simulate(append(simulate, "30")...)
 	testkit.Eventually(t, patient, "the run is listed", func() bool {
 		b.Open(base + "/runs")
 		return b.Has("tbody .main a")
