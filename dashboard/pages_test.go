@@ -40,16 +40,21 @@ type seen struct {
 	as         func(*testkit.Page) // what to do before looking, nil for nothing
 }
 
-// look checks a page in light, dark and at phone width: it breaks no rule of accessibility, nothing of it is wider than
-// the phone, and its picture goes to $SCREENSHOTS, if that is set.
+// look checks a page in light on a wide screen and in dark on a phone: it breaks no rule of accessibility, and nothing of it is
+// wider than the screen. Where $SCREENSHOTS is set, its pictures go there: in light, in dark, and in light on a phone.
 func look(t *testing.T, p *testkit.Page, base string, pages ...seen) {
 	t.Helper()
 	folder := os.Getenv("SCREENSHOTS")
-	for _, at := range []struct {
+	type screen struct {
 		suffix string
 		width  int
 		dark   bool
-	}{{"", 1280, false}, {"-dark", 1280, true}, {"-390", 390, false}} {
+	}
+	screens := []screen{{"", 1280, false}, {"-dark-390", 390, true}}
+	if folder != "" {
+		screens = []screen{{"", 1280, false}, {"-dark", 1280, true}, {"-390", 390, false}}
+	}
+	for _, at := range screens {
 		p.Emulate(at.width, 900, at.dark, 1)
 		for _, page := range pages {
 			p.Open(base + page.path)

@@ -26,13 +26,15 @@ import (
 	"github.com/crewjam/saml/samlidp"
 	"github.com/jonboulle/clockwork"
 	dsig "github.com/russellhaering/goxmldsig"
+	"golang.org/x/crypto/bcrypt"
 )
 
 // IdP is a SAML identity provider of its own making: crewjam's samlidp, over HTTP. Its people sign in with a name and a
 // password, and are known to services by their e-mail address.
 type IdP struct {
-	URL string
-	t   testing.TB
+	URL   string
+	t     testing.TB
+	store samlidp.Store
 }
 
 // Password is everybody's password at an IdP.
@@ -53,6 +55,15 @@ var idpKey = sync.OnceValue(func() *rsa.PrivateKey {
 		panic(err)
 	}
 	return key
+})
+
+// hashedPassword is Password as cheaply hashed as can be.
+var hashedPassword = sync.OnceValue(func() []byte {
+	hash, err := bcrypt.GenerateFromPassword([]byte(Password), bcrypt.MinCost)
+	if err != nil {
+		panic(err)
+	}
+	return hash
 })
 
 // NewIdP starts an identity provider whose clock is now, nil for the real one.
@@ -80,8 +91,9 @@ func NewIdP(t testing.TB, now func() time.Time) *IdP {
 	if err != nil {
 		t.Fatal(err)
 	}
+	store := &samlidp.MemoryStore{}
 	idp, err := samlidp.New(samlidp.Options{
-		URL: *at, Key: key, Certificate: certificate, Store: &samlidp.MemoryStore{}, Logger: log.New(io.Discard, "", 0),
+		URL: *at, Key: key, Certificate: certificate, Store: store, Logger: log.New(io.Discard, "", 0),
 		Clock: dsig.NewFakeClock(follows{clockwork.NewRealClock(), now}),
 	})
 	if err != nil {
@@ -90,7 +102,7 @@ func NewIdP(t testing.TB, now func() time.Time) *IdP {
 	server.Config.Handler = idp
 	server.Start()
 	t.Cleanup(server.Close)
-	return &IdP{URL: base, t: t}
+	return &IdP{URL: base, t: t, store: store}
 }
 
 // put writes one of the provider's settings.
@@ -120,11 +132,9 @@ func (p *IdP) Trust(metadata []byte) {
 // Person gives somebody an account, under their e-mail address, with Password.
 func (p *IdP) Person(email string) {
 	p.t.Helper()
-	body, err := json.Marshal(map[string]string{"name": email, "password": Password, "email": email})
-	if err != nil {
+	if err := p.store.Put("/users/"+email, samlidp.User{Name: email, Email: email, HashedPassword: hashedPassword()}); err != nil {
 		p.t.Fatal(err)
 	}
-	p.put("/users/"+url.PathEscape(email), body)
 }
 
 // Metadata is the provider's metadata.
