@@ -3,6 +3,7 @@ package dashboard_test
 import (
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,9 @@ import (
 
 // TestEveryPageOfSingleSignOn looks at each of its pages in every state that somebody can meet it in.
 func TestEveryPageOfSingleSignOn(t *testing.T) {
+	if os.Getenv("SCREENSHOTS") == "" {
+		t.Skip("make screenshots looks at these: what they say is tested without a browser")
+	}
 	t.Parallel()
 	w := fixture.New(t, fixture.SQLite(t), nil)
 	s := serve(t, w, nil)
