@@ -40,6 +40,14 @@ type seen struct {
 	as         func(*testkit.Page) // what to do before looking, nil for nothing
 }
 
+// unhurried leaves out what only make screenshots looks at: the tests of every change have to be quick.
+func unhurried(t *testing.T) {
+	t.Helper()
+	if os.Getenv("SCREENSHOTS") == "" {
+		t.Skip("make screenshots looks at this")
+	}
+}
+
 // look checks that a page breaks no rule of accessibility, and that nothing of it is wider than a wide screen, in light, or a
 // phone, in dark. Where $SCREENSHOTS is set, its pictures go there: in light, in dark, and in light on a phone.
 func look(t *testing.T, p *testkit.Page, base string, pages ...seen) {
@@ -266,6 +274,7 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 		look(t, p, s.URL, seen{"invitation-wrong-account", open, nil})
 	})
 	t.Run("empty", func(t *testing.T) {
+		unhurried(t)
 		t.Parallel()
 		w := fixture.New(t, fixture.SQLite(t), nil)
 		if err := w.Directory.SetConnectionStatus(t.Context(), w.Connection, models.ConnectionDeleted, "test"); err != nil {
@@ -288,6 +297,7 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 		)
 	})
 	t.Run("states of a connection", func(t *testing.T) {
+		unhurried(t)
 		t.Parallel()
 		w := fixture.New(t, fixture.SQLite(t), nil)
 		s := serve(t, w, nil)
@@ -354,6 +364,7 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 		)
 	})
 	t.Run("a plain member", func(t *testing.T) {
+		unhurried(t)
 		t.Parallel()
 		w := fixture.New(t, fixture.SQLite(t), nil)
 		full(t, w)

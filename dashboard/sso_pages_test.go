@@ -3,7 +3,6 @@ package dashboard_test
 import (
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +16,7 @@ import (
 
 // TestEveryPageOfSingleSignOn looks at each of its pages in every state that somebody can meet it in.
 func TestEveryPageOfSingleSignOn(t *testing.T) {
-	if os.Getenv("SCREENSHOTS") == "" {
-		t.Skip("make screenshots looks at these: what they say is tested without a browser")
-	}
+	unhurried(t)
 	t.Parallel()
 	w := fixture.New(t, fixture.SQLite(t), nil)
 	s := serve(t, w, nil)
