@@ -40,39 +40,25 @@ type seen struct {
 	as         func(*testkit.Page) // what to do before looking, nil for nothing
 }
 
-// unhurried leaves out what only make screenshots looks at: the tests of every change have to be quick.
-func unhurried(t *testing.T) {
-	t.Helper()
-	if os.Getenv("SCREENSHOTS") == "" {
-		t.Skip("make screenshots looks at this")
-	}
-}
-
-// look checks that a page breaks no rule of accessibility, and that nothing of it is wider than a wide screen, in light, or a
-// phone, in dark. Where $SCREENSHOTS is set, its pictures go there: in light, in dark, and in light on a phone.
+// look checks a page in light, dark and at phone width: it breaks no rule of accessibility, nothing of it is wider than
+// the phone, and its picture goes to $SCREENSHOTS, if that is set. A page is opened once, and follows the screen.
 func look(t *testing.T, p *testkit.Page, base string, pages ...seen) {
 	t.Helper()
 	folder := os.Getenv("SCREENSHOTS")
-	type screen struct {
-		suffix string
-		width  int
-		dark   bool
-	}
-	screens := []screen{{"", 1280, false}, {"-dark-390", 390, true}}
-	if folder != "" {
-		screens = []screen{{"", 1280, false}, {"-dark", 1280, true}, {"-390", 390, false}}
-	}
-	for _, at := range screens {
-		p.Emulate(at.width, 900, at.dark, 1)
-		for _, page := range pages {
-			p.Open(base + page.path)
-			if page.as != nil {
-				page.as(p)
-			}
-			if folder != "" || !at.dark { // looking takes long: in dark with pictures alone
-				for _, v := range p.Axe() {
-					t.Errorf("%s%s: %s (%s): %v", page.name, at.suffix, v.Help, v.ID, v.Nodes)
-				}
+	for _, page := range pages {
+		p.Emulate(1280, 900, false, 1)
+		p.Open(base + page.path)
+		if page.as != nil {
+			page.as(p)
+		}
+		for _, at := range []struct {
+			suffix string
+			width  int
+			dark   bool
+		}{{"", 1280, false}, {"-dark", 1280, true}, {"-390", 390, false}} {
+			p.Emulate(at.width, 900, at.dark, 1)
+			for _, v := range p.Axe() {
+				t.Errorf("%s%s: %s (%s): %v", page.name, at.suffix, v.Help, v.ID, v.Nodes)
 			}
 			var wide int
 			p.Eval("document.documentElement.scrollWidth", &wide)
@@ -274,7 +260,6 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 		look(t, p, s.URL, seen{"invitation-wrong-account", open, nil})
 	})
 	t.Run("empty", func(t *testing.T) {
-		unhurried(t)
 		t.Parallel()
 		w := fixture.New(t, fixture.SQLite(t), nil)
 		if err := w.Directory.SetConnectionStatus(t.Context(), w.Connection, models.ConnectionDeleted, "test"); err != nil {
@@ -297,7 +282,6 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 		)
 	})
 	t.Run("states of a connection", func(t *testing.T) {
-		unhurried(t)
 		t.Parallel()
 		w := fixture.New(t, fixture.SQLite(t), nil)
 		s := serve(t, w, nil)
@@ -364,7 +348,6 @@ func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 		)
 	})
 	t.Run("a plain member", func(t *testing.T) {
-		unhurried(t)
 		t.Parallel()
 		w := fixture.New(t, fixture.SQLite(t), nil)
 		full(t, w)

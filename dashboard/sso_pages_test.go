@@ -16,7 +16,6 @@ import (
 
 // TestEveryPageOfSingleSignOn looks at each of its pages in every state that somebody can meet it in.
 func TestEveryPageOfSingleSignOn(t *testing.T) {
-	unhurried(t)
 	t.Parallel()
 	w := fixture.New(t, fixture.SQLite(t), nil)
 	s := serve(t, w, nil)
