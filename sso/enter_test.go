@@ -81,7 +81,8 @@ func TestWhoeverProvedNothingLatelyHasNot(t *testing.T) {
 			if err != nil || entry.Refused != nil || !entry.Session.ProvedAt.Equal(test.proved) {
 				t.Errorf("%s: proved %s, %v %v", test.what, entry.Session.ProvedAt, entry.Refused, err)
 			}
-			entry, err = e.enter(t, sso.Heard{Assertion: sso.Assertion{AuthnInstant: test.instant}, Request: models.SAMLRequest{Purpose: models.PurposeAgain, CreatedAt: now}})
+			asked := models.SAMLRequest{Purpose: models.PurposeAgain, MemberID: &entry.Session.MemberID, CreatedAt: now}
+			entry, err = e.enter(t, sso.Heard{Assertion: sso.Assertion{AuthnInstant: test.instant}, Request: asked})
 			if err != nil || (entry.Refused == nil) != test.again {
 				t.Errorf("%s, asked anew: %v %v", test.what, entry.Refused, err)
 			}
