@@ -7,7 +7,6 @@ import (
 
 	"outpost/directory"
 	"outpost/models"
-	"outpost/outbox"
 	"outpost/store"
 )
 
@@ -25,7 +24,7 @@ type sessionRow struct {
 }
 
 // methodWords say how somebody proved who they are.
-var methodWords = map[string]string{"link": "e-mail link", "saml": "single sign-on"}
+var methodWords = map[string]string{models.MethodLink: "e-mail link", models.MethodSAML: "single sign-on"}
 
 // sessionRows are those sessions of a member of the visitor's workspace that still count, the one that looks first.
 func (r *request) sessionRows(m models.Member, all []models.Session) (rows []sessionRow) {
@@ -113,10 +112,7 @@ func (r *request) endSessions(which func(sessionRow) bool, did, note string) err
 				return err
 			}
 		}
-		tx.Add(&models.AuditEntry{
-			ID: outbox.ID(), WorkspaceID: m.WorkspaceID, Actor: m.Name, IP: r.ip(), Method: methodSignOut, TargetType: models.ResourceMember, TargetID: m.ID,
-			Status: http.StatusOK, Detail: did + " " + words(devices), RequestID: r.id, UserAgent: r.agent(), At: r.now,
-		})
+		tx.Add(r.entry(methodSignOut, http.StatusOK, m.WorkspaceID, m.Name, m.ID, did+" "+words(devices)))
 		return nil
 	})
 	if err != nil {

@@ -127,7 +127,7 @@ func (r *request) invitation() (p invitationPage, m models.Member, err error) {
 	if p.way, p.Required, err = r.singleSignOn(spaces[0], m); err != nil {
 		return p, m, err
 	}
-	if p.way.Setup.Enabled {
+	if p.way.Connection.ID != "" {
 		p.Provider = p.way.Title()
 	}
 	if v := r.member(); r.signedIn() && v.EmailKey != inv.EmailKey {

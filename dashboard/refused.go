@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"outpost/models"
-	"outpost/outbox"
 	"outpost/sso"
 	"outpost/store"
 )
@@ -23,10 +22,7 @@ func (r *request) refused(workspaceID, memberID, detail string) error {
 		return err
 	}
 	return r.d.Store.Write(r.ctx, func(tx *store.Tx) error {
-		tx.Add(&models.AuditEntry{
-			ID: outbox.ID(), WorkspaceID: workspaceID, Actor: "somebody", IP: r.ip(), Method: methodSignIn, TargetType: models.ResourceMember, TargetID: memberID,
-			Status: http.StatusForbidden, Detail: detail, RequestID: r.id, UserAgent: r.agent(), At: r.now,
-		})
+		tx.Add(r.entry(methodSignIn, http.StatusForbidden, workspaceID, "somebody", memberID, detail))
 		return nil
 	})
 }

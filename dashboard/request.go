@@ -172,6 +172,14 @@ func (r *request) caller(method string) directory.Caller {
 	return directory.Caller{WorkspaceID: r.workspace().ID, Actor: r.member().Name, IP: r.ip(), Method: method, RequestID: r.id}
 }
 
+// entry is the audit entry of what this request did about a member, or was refused; who did it is for people.
+func (r *request) entry(method string, status int, workspaceID, who, memberID, detail string) *models.AuditEntry {
+	return &models.AuditEntry{
+		ID: outbox.ID(), WorkspaceID: workspaceID, Actor: who, IP: r.ip(), Method: method, TargetType: models.ResourceMember, TargetID: memberID,
+		Status: status, Detail: detail, RequestID: r.id, UserAgent: r.agent(), At: r.now,
+	}
+}
+
 // connection finds the connection in the path, if it is one of the workspace's and not deleted.
 func (r *request) connection() (models.Connection, error) {
 	id := r.PathValue("id")

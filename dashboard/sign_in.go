@@ -154,15 +154,11 @@ func useLink(r *request) error {
 	var secret string
 	err = r.d.Store.Write(r.ctx, func(tx *store.Tx) error {
 		var m models.Member
-		var s models.Session
-		s, m, secret, err = r.d.Gate.Enter(tx, link, r.origin(), r.visit.Session)
+		_, m, secret, err = r.d.Gate.Enter(tx, link, r.origin(), r.visit.Session)
 		if err != nil {
 			return err
 		}
-		tx.Add(&models.AuditEntry{
-			ID: outbox.ID(), WorkspaceID: m.WorkspaceID, Actor: m.Name, IP: r.ip(), Method: methodSignIn, TargetType: models.ResourceMember, TargetID: m.ID,
-			Status: http.StatusOK, Detail: "signed in by e-mailed link", RequestID: r.id, UserAgent: s.UserAgent, At: r.now,
-		})
+		tx.Add(r.entry(methodSignIn, http.StatusOK, m.WorkspaceID, m.Name, m.ID, "signed in by e-mailed link"))
 		return nil
 	})
 	if models.Is(err, models.Stale) || models.Is(err, models.Denied) {

@@ -172,10 +172,8 @@ func detailOf(err error) string {
 
 // signInEntry records who signed in, or who did not and why.
 func (r *request) signInEntry(w sso.Way, e sso.Entry) *models.AuditEntry {
-	a := &models.AuditEntry{
-		ID: outbox.ID(), WorkspaceID: w.Workspace.ID, ConnectionID: &w.Connection.ID, Actor: e.Member.Name, IP: r.ip(), Method: methodSignIn,
-		TargetType: models.ResourceMember, TargetID: e.Member.ID, Status: http.StatusOK, Detail: e.Detail, RequestID: r.id, UserAgent: r.agent(), At: r.now,
-	}
+	a := r.entry(methodSignIn, http.StatusOK, w.Workspace.ID, e.Member.Name, e.Member.ID, e.Detail)
+	a.ConnectionID = &w.Connection.ID
 	if e.Refused != nil {
 		a.Status = http.StatusForbidden
 	}
@@ -234,7 +232,7 @@ type notInPage struct {
 
 func (r *request) notIn(w sso.Way, status int, text string) error {
 	return r.solo(status, "not_in", "Not signed in", notInPage{
-		Provider: w.Title(), Workspace: w.Workspace.Name, Text: text, Again: "/saml/" + w.Connection.ID + "/login", RequestID: r.id,
+		Provider: w.Title(), Workspace: w.Workspace.Name, Text: text, Again: loginPath(w.Connection.ID, ""), RequestID: r.id,
 	})
 }
 

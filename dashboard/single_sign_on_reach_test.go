@@ -130,7 +130,7 @@ func TestRequiredMeansTheOneConnection(t *testing.T) {
 		}
 		require := func(connectionID string) {
 			t.Helper()
-			if err := c.Gate.Require(t.Context(), sso.By{WorkspaceID: w.Workspace.ID, Actor: "test"}, connectionID, c.owner(t).ID, true); err != nil {
+			if err := c.Gate.Require(t.Context(), sso.By{WorkspaceID: w.Workspace.ID, Actor: "test", Terminal: true}, connectionID, c.owner(t).ID); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -160,7 +160,7 @@ func TestWhoeverTakesTheBreakGlassOwnersPlaceHasNoLink(t *testing.T) {
 		joined(t, w, w.Workspace.ID, "second@acme.test", models.RoleOwner)
 		owner := c.owner(t)
 		first := c.assigned(t, "owner")
-		if err := c.Gate.Require(t.Context(), sso.By{WorkspaceID: w.Workspace.ID, Actor: "test"}, w.Connection.ID, owner.ID, true); err != nil {
+		if err := c.Gate.Require(t.Context(), sso.By{WorkspaceID: w.Workspace.ID, Actor: "test", Terminal: true}, w.Connection.ID, owner.ID); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Directory.DeleteUser(t.Context(), w.Caller(), first.ID); err != nil {
@@ -212,7 +212,7 @@ func TestSwitchToAWorkspaceThatRequiresSingleSignOnLeadsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	joined(t, w, w.Workspace.ID, "hana@acme.test", models.RoleAdmin)
-	if err := c.Gate.Require(t.Context(), sso.By{WorkspaceID: w.Workspace.ID, Actor: "test"}, w.Connection.ID, c.owner(t).ID, true); err != nil {
+	if err := c.Gate.Require(t.Context(), sso.By{WorkspaceID: w.Workspace.ID, Actor: "test", Terminal: true}, w.Connection.ID, c.owner(t).ID); err != nil {
 		t.Fatal(err)
 	}
 	v := c.signIn(t, hana)

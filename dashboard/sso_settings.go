@@ -11,6 +11,7 @@ import (
 	"outpost/models"
 	"outpost/sso"
 	"outpost/store"
+	"outpost/workspace"
 )
 
 // ssoPath is the settings page of single sign-on.
@@ -238,7 +239,7 @@ func (r *request) ssoInShort() (how, ends string, err error) {
 
 // endsWords warns of a certificate that ends soon.
 func endsWords(left time.Duration, another bool, provider string) string {
-	if left > 30*24*time.Hour {
+	if left > workspace.FirstWarning {
 		return ""
 	}
 	move := "Add the one that " + provider + " changes to before then, so that nobody is locked out."
@@ -366,7 +367,7 @@ func requireSSO(r *request) error {
 		}
 		return r.seeOther(ssoSettings(c.ID), "Saved. E-mail links work for everybody again.")
 	}
-	if err := r.d.Gate.Require(r.ctx, by, c.ID, r.PostFormValue("glass"), false); err != nil {
+	if err := r.d.Gate.Require(r.ctx, by, c.ID, r.PostFormValue("glass")); err != nil {
 		return r.ssoFault(c, "require", err, ssoPage{})
 	}
 	return r.seeOther(ssoSettings(c.ID), "Saved. Everybody signs in with "+c.Provider.Title()+" from now on.")

@@ -2,16 +2,15 @@ package models
 
 import "time"
 
-// SAMLSetup is how the people of a connection sign in at their provider: SAML 2.0.
+// SAMLSetup is how the people of a connection sign in at their provider: SAML 2.0. A connection without one has no single
+// sign-on.
 type SAMLSetup struct {
 	ConnectionID   string `gorm:"primaryKey"`
 	WorkspaceID    string
-	Enabled        bool
 	EntityID       string // the provider's
 	SignInURL      string // the provider's, for the redirect binding
 	Certificates   string // PEM: one, or two while the provider changes them
-	SignRequests   bool
-	Key            []byte // of signed requests, sealed; nil for none
+	Key            []byte // of signed requests, sealed; nil where they are not signed
 	KeyCertificate string // PEM
 	// Unrequested answers, begun at the provider (IdP-initiated), are taken.
 	Unrequested bool
@@ -28,7 +27,10 @@ type SAMLSetup struct {
 }
 
 // Tested reports whether a test sign-in has passed with the setup as it is.
-func (s SAMLSetup) Tested() bool { return s.Enabled && s.PassedVersion == s.Version }
+func (s SAMLSetup) Tested() bool { return s.PassedVersion == s.Version }
+
+// SignsRequests reports whether our requests to the provider are signed.
+func (s SAMLSetup) SignsRequests() bool { return s.Key != nil }
 
 // Purpose is what an answer of a provider is wanted for.
 type Purpose string

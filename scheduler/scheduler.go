@@ -132,7 +132,7 @@ func (s *Scheduler) remind(ctx context.Context) error {
 
 // warnOfCertificates tells owners of certificates of single sign-on that end soon.
 func (s *Scheduler) warnOfCertificates(ctx context.Context) error {
-	setups, err := s.store.EnabledSetups(ctx)
+	setups, err := s.store.SAMLSetups(ctx)
 	if err != nil {
 		return err
 	}

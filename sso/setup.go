@@ -66,7 +66,7 @@ func (g *Gate) Way(ctx context.Context, base, connectionID string) (Way, error) 
 		return Way{}, errNoWay
 	}
 	found, err := g.store.SAMLWay(ctx, connectionID)
-	if models.Is(err, models.NotFound) || err == nil && (!found.Setup.Enabled || found.Connection.Status == models.ConnectionDeleted) {
+	if models.Is(err, models.NotFound) || err == nil && found.Connection.Status == models.ConnectionDeleted {
 		return Way{}, errNoWay
 	}
 	if err != nil {
@@ -76,13 +76,13 @@ func (g *Gate) Way(ctx context.Context, base, connectionID string) (Way, error) 
 		return Way{}, &models.Error{Code: models.Denied, Detail: "single sign-on is part of the Enterprise plan and this workspace is not on it: sign in with your e-mail address"}
 	}
 	w := Way{SAMLWay: found, Service: ServiceOf(base, connectionID)}
-	if w.Provider, err = providerOf(found.Setup); err != nil {
+	if w.Provider, err = ProviderOf(found.Setup); err != nil {
 		return Way{}, err
 	}
 	if len(w.Provider.Certificates) == 0 {
 		return Way{}, errNoWay
 	}
-	if found.Setup.SignRequests {
+	if found.Setup.SignsRequests() {
 		if w.Service, err = g.signing(w.Service, found.Setup); err != nil {
 			return Way{}, err
 		}
@@ -110,7 +110,7 @@ func (g *Gate) signing(s Service, setup models.SAMLSetup) (Service, error) {
 func (g *Gate) ServiceFor(ctx context.Context, base, connectionID string) (Service, error) {
 	s := ServiceOf(base, connectionID)
 	found, err := g.store.SAMLWay(ctx, connectionID)
-	if models.Is(err, models.NotFound) || err == nil && !found.Setup.SignRequests {
+	if models.Is(err, models.NotFound) || err == nil && !found.Setup.SignsRequests() {
 		return s, nil
 	}
 	if err != nil {
@@ -119,14 +119,11 @@ func (g *Gate) ServiceFor(ctx context.Context, base, connectionID string) (Servi
 	return g.signing(s, found.Setup)
 }
 
-// providerOf is the identity provider that a setup describes.
-func providerOf(s models.SAMLSetup) (Provider, error) {
+// ProviderOf is the identity provider that a setup describes.
+func ProviderOf(s models.SAMLSetup) (Provider, error) {
 	certificates, err := fromPEM(s.Certificates)
 	return Provider{EntityID: s.EntityID, SignInURL: s.SignInURL, Certificates: certificates}, err
 }
-
-// ProviderOf is the identity provider that a setup describes, for people to look at.
-func ProviderOf(s models.SAMLSetup) (Provider, error) { return providerOf(s) }
 
 // Configure makes a provider the one that the people of a connection sign in at, in place of any before. A test that had
 // passed has to be made again; where it is another provider, the sessions begun by the one before end.
@@ -161,9 +158,9 @@ func (g *Gate) Configure(ctx context.Context, by By, c models.Connection, p Prov
 		if there && !by.Terminal && w.RequireSSO != nil && *w.RequireSSO == c.ID && !goesOn(before, p) {
 			return errInUse
 		}
-		s.Enabled, s.EntityID, s.SignInURL, s.Certificates = true, p.EntityID, p.SignInURL, toPEM(p.Certificates...)
+		s.EntityID, s.SignInURL, s.Certificates = p.EntityID, p.SignInURL, toPEM(p.Certificates...)
 		s.Version, s.WarnedDays, s.UpdatedBy, s.UpdatedAt = s.Version+1, 0, by.Actor, now
-		if p.WantsSignedRequests && !s.SignRequests {
+		if p.WantsSignedRequests && !s.SignsRequests() {
 			if err := g.newKey(&s, p.EntityID, now); err != nil {
 				return err
 			}
@@ -202,7 +199,7 @@ func (g *Gate) newKey(s *models.SAMLSetup, entityID string, now time.Time) error
 	if err != nil {
 		return err
 	}
-	s.SignRequests, s.KeyCertificate = true, toPEM(certificate)
+	s.KeyCertificate = toPEM(certificate)
 	s.Key, err = g.seal(s.ConnectionID, key)
 	return err
 }
@@ -226,6 +223,15 @@ func (g *Gate) change(ctx context.Context, by By, connectionID, what string, do 
 		tx.Add(by.audit(now, what, connectionID, detail))
 		return tx.SaveSAMLSetup(s)
 	})
+}
+
+// goesOnPassing counts a change after which every answer passes that passed before.
+func goesOnPassing(s *models.SAMLSetup) {
+	tested := s.Tested()
+	s.Version++
+	if tested {
+		s.PassedVersion = s.Version
+	}
 }
 
 // Fingerprint is the end of a certificate's SHA-256, by which people tell certificates apart.
@@ -277,11 +283,8 @@ func (g *Gate) AddCertificate(ctx context.Context, by By, connectionID, text str
 		if len(all) > 1 {
 			return "", &models.Error{Code: models.Conflict, Detail: "there are two certificates already: remove the one that is not used any more first"}
 		}
-		s.Certificates = toPEM(append(all, added)...)
-		s.Version, s.WarnedDays = s.Version+1, 0
-		if s.PassedVersion == s.Version-1 {
-			s.PassedVersion = s.Version // what passed goes on passing
-		}
+		s.Certificates, s.WarnedDays = toPEM(append(all, added)...), 0
+		goesOnPassing(s)
 		return "ends in " + Fingerprint(added), nil
 	})
 }
@@ -315,18 +318,15 @@ func (g *Gate) RemoveCertificate(ctx context.Context, by By, connectionID, finge
 func (g *Gate) SetOptions(ctx context.Context, by By, connectionID string, sign, unrequested bool) error {
 	return g.change(ctx, by, connectionID, "set sso options", func(_ *store.Tx, s *models.SAMLSetup, now time.Time) (string, error) {
 		switch {
-		case sign && !s.SignRequests:
+		case sign && !s.SignsRequests():
 			if err := g.newKey(s, s.EntityID, now); err != nil {
 				return "", err
 			}
 		case !sign:
-			s.SignRequests, s.Key, s.KeyCertificate = false, nil, ""
+			s.Key, s.KeyCertificate = nil, ""
 		}
 		s.Unrequested = unrequested
-		s.Version++
-		if s.PassedVersion == s.Version-1 {
-			s.PassedVersion = s.Version // an answer is held against the same
-		}
+		goesOnPassing(s)
 		return fmt.Sprintf("signed requests %s, sign-in from the provider's page %s", onOff(sign), onOff(unrequested)), nil
 	})
 }
@@ -339,11 +339,10 @@ func onOff(on bool) string {
 }
 
 // Require makes everybody in the workspace sign in through the connection but breakGlass, an active owner. Whoever is
-// signed in by a link is out with this. untested lets it be switched on before a test has passed: for who has the
-// installation's own terminal.
-func (g *Gate) Require(ctx context.Context, by By, connectionID, breakGlass string, untested bool) error {
+// signed in by a link is out with this. A test has to have passed, but for who has the installation's own terminal.
+func (g *Gate) Require(ctx context.Context, by By, connectionID, breakGlass string) error {
 	return g.change(ctx, by, connectionID, "require sso", func(tx *store.Tx, s *models.SAMLSetup, _ time.Time) (string, error) {
-		if !s.Tested() && !untested {
+		if !s.Tested() && !by.Terminal {
 			return "", &models.Error{Code: models.Denied, Detail: "a test sign-in has to pass first, with the settings as they are: press Test sign-in"}
 		}
 		if uuid.Validate(breakGlass) != nil {

@@ -173,15 +173,21 @@ func (g *Gate) Enter(tx *store.Tx, l models.SignInLink, from Origin, before mode
 	}
 	s, secret := Begin(m, from, now, now)
 	if before.ID != "" {
-		if before.MemberID == m.ID {
-			s.CreatedAt = before.CreatedAt
-		}
-		if err := tx.EndSession(before.ID, now); err != nil {
+		if err := takePlace(tx, &s, before, now); err != nil {
 			return s, m, "", err
 		}
 	}
 	tx.Add(&s)
 	return s, m, secret, nil
+}
+
+// takePlace ends the session that a browser had before s: who only proves again who they are has been signed in since that
+// began.
+func takePlace(tx *store.Tx, s *models.Session, before models.Session, now time.Time) error {
+	if before.MemberID == s.MemberID {
+		s.CreatedAt = before.CreatedAt
+	}
+	return tx.EndSession(before.ID, now)
 }
 
 // Switch begins, inside the caller's transaction, a session of another member whom the same person is, in place of the one

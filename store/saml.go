@@ -27,17 +27,10 @@ func (s *Store) SAMLWay(ctx context.Context, connectionID string) (SAMLWay, erro
 	return w, translate(err, "the single sign-on")
 }
 
-// SAMLSetups lists the single sign-ons of a workspace, the newest connection first.
-func (s *Store) SAMLSetups(ctx context.Context, workspaceID string) ([]models.SAMLSetup, error) {
+// SAMLSetups lists every single sign-on, for whoever looks after the certificates.
+func (s *Store) SAMLSetups(ctx context.Context) ([]models.SAMLSetup, error) {
 	var all []models.SAMLSetup
-	err := s.r(ctx).Where("workspace_id = ?", workspaceID).Order("connection_id DESC").Find(&all).Error
-	return all, translate(err, "the single sign-on")
-}
-
-// EnabledSetups lists every single sign-on that is in use, for whoever looks after the certificates.
-func (s *Store) EnabledSetups(ctx context.Context) ([]models.SAMLSetup, error) {
-	var all []models.SAMLSetup
-	err := s.r(ctx).Where("enabled").Order("connection_id").Find(&all).Error
+	err := s.r(ctx).Order("connection_id").Find(&all).Error
 	return all, translate(err, "the single sign-on")
 }
 
@@ -55,7 +48,7 @@ func (s *Store) SSOForWorkspace(ctx context.Context, id string) (string, error) 
 func (s *Store) ssoConnection(ctx context.Context, where, value string) (string, error) {
 	var ids []string
 	err := s.r(ctx).Raw(`SELECT x.connection_id FROM saml_setups x JOIN workspaces w ON w.id = x.workspace_id AND w.plan = 'enterprise'
-		WHERE x.enabled AND `+where+` ORDER BY CASE WHEN x.connection_id = w.require_sso THEN 0 ELSE 1 END, x.connection_id DESC LIMIT 1`, value).Scan(&ids).Error
+		WHERE `+where+` ORDER BY CASE WHEN x.connection_id = w.require_sso THEN 0 ELSE 1 END, x.connection_id DESC LIMIT 1`, value).Scan(&ids).Error
 	if err != nil || len(ids) == 0 {
 		return "", translate(err, "the single sign-on")
 	}
@@ -72,7 +65,7 @@ func (tx *Tx) SSOOf(w models.Workspace, m models.Member) (c models.Connection, r
 	if !w.Plan.DirectorySync() || m.DirectoryUserID == nil {
 		return c, false, nil
 	}
-	_, err = tx.query(&c, "the single sign-on", `SELECT c.* FROM directory_users u JOIN connections c ON c.id = u.connection_id AND c.status <> 'deleted' JOIN saml_setups s ON s.connection_id = c.id AND s.enabled
+	_, err = tx.query(&c, "the single sign-on", `SELECT c.* FROM directory_users u JOIN connections c ON c.id = u.connection_id AND c.status <> 'deleted' JOIN saml_setups s ON s.connection_id = c.id
 		WHERE u.id = ?`, *m.DirectoryUserID)
 	return c, false, err
 }
@@ -87,29 +80,13 @@ func (tx *Tx) SAMLSetup(connectionID string) (models.SAMLSetup, error) {
 	return one[models.SAMLSetup](tx, "the single sign-on", "SELECT * FROM saml_setups WHERE connection_id = ?"+tx.store.dialect.forShare, connectionID)
 }
 
-// SignsIn reports whether the people of a connection may sign in at its provider.
-func (tx *Tx) SignsIn(connectionID string) (bool, error) {
-	var n int
-	_, err := tx.query(&n, "the single sign-on", "SELECT count(*) FROM saml_setups WHERE connection_id = ? AND enabled", connectionID)
-	return n > 0, err
-}
-
 // SaveSAMLSetup writes every changeable column of a setup that the transaction has locked.
 func (tx *Tx) SaveSAMLSetup(s models.SAMLSetup) error {
-	n, err := tx.exec("save the single sign-on", `UPDATE saml_setups SET enabled = ?, entity_id = ?, sign_in_url = ?, certificates = ?, sign_requests = ?, key = ?, key_certificate = ?,
+	n, err := tx.exec("save the single sign-on", `UPDATE saml_setups SET entity_id = ?, sign_in_url = ?, certificates = ?, key = ?, key_certificate = ?,
 		unrequested = ?, version = ?, passed_version = ?, tested_at = ?, test_report = ?, warned_days = ?, updated_by = ?, updated_at = ? WHERE connection_id = ?`,
-		s.Enabled, s.EntityID, s.SignInURL, s.Certificates, s.SignRequests, s.Key, s.KeyCertificate, s.Unrequested, s.Version, s.PassedVersion, plain(s.TestedAt), s.TestReport, s.WarnedDays,
+		s.EntityID, s.SignInURL, s.Certificates, s.Key, s.KeyCertificate, s.Unrequested, s.Version, s.PassedVersion, plain(s.TestedAt), s.TestReport, s.WarnedDays,
 		s.UpdatedBy, s.UpdatedAt.UTC(), s.ConnectionID)
 	return affected(n, err, "the single sign-on")
-}
-
-// EndSAML ends the sessions that began through a connection. Where that was required, it is not any more.
-func (tx *Tx) EndSAML(connectionID string, at time.Time) error {
-	if err := tx.EndSAMLSessions(connectionID, at); err != nil {
-		return err
-	}
-	_, err := tx.exec("require no single sign-on", "UPDATE workspaces SET require_sso = NULL, break_glass = NULL WHERE require_sso = ?", connectionID)
-	return err
 }
 
 // ForgetSubjects unbinds every name identifier of a connection's provider.
@@ -124,7 +101,8 @@ func (tx *Tx) EndSAMLSessions(connectionID string, at time.Time) error {
 	return err
 }
 
-// DropSAML forgets the single sign-on of a connection, and does as EndSAML.
+// DropSAML forgets the single sign-on of a connection and ends the sessions that began by it. Where it was required, it is
+// not any more.
 func (tx *Tx) DropSAML(connectionID string, at time.Time) error {
 	if _, err := tx.exec("drop the single sign-on", "DELETE FROM saml_setups WHERE connection_id = ?", connectionID); err != nil {
 		return err
@@ -132,7 +110,11 @@ func (tx *Tx) DropSAML(connectionID string, at time.Time) error {
 	if err := tx.ForgetSubjects(connectionID); err != nil {
 		return err
 	}
-	return tx.EndSAML(connectionID, at)
+	if err := tx.EndSAMLSessions(connectionID, at); err != nil {
+		return err
+	}
+	_, err := tx.exec("require no single sign-on", "UPDATE workspaces SET require_sso = NULL, break_glass = NULL WHERE require_sso = ?", connectionID)
+	return err
 }
 
 // RequireSSO makes everybody sign in through a connection but breakGlass; both nil require nothing.
@@ -207,17 +189,19 @@ func (tx *Tx) LockMemberOf(workspaceID, userID string) (models.Member, error) {
 	return one[models.Member](tx, "the member", "SELECT * FROM members WHERE workspace_id = ? AND directory_user_id = ?"+tx.store.dialect.forUpdate, workspaceID, userID)
 }
 
+const activeOwners = "SELECT * FROM members WHERE workspace_id = ? AND role = 'owner' AND status = 'active' ORDER BY name, id"
+
 // ActiveOwners lists the active owners of a workspace, by name.
 func (s *Store) ActiveOwners(ctx context.Context, workspaceID string) ([]models.Member, error) {
 	var ms []models.Member
-	err := s.r(ctx).Where("workspace_id = ? AND role = 'owner' AND status = 'active'", workspaceID).Order("name, id").Find(&ms).Error
+	err := s.r(ctx).Raw(activeOwners, workspaceID).Scan(&ms).Error
 	return ms, translate(err, "owners")
 }
 
-// ActiveOwners lists the active owners of a workspace, by id, inside the transaction.
+// ActiveOwners is Store.ActiveOwners inside the transaction.
 func (tx *Tx) ActiveOwners(workspaceID string) ([]models.Member, error) {
 	var ms []models.Member
-	_, err := tx.query(&ms, "owners", "SELECT * FROM members WHERE workspace_id = ? AND role = 'owner' AND status = 'active' ORDER BY id", workspaceID)
+	_, err := tx.query(&ms, "owners", activeOwners, workspaceID)
 	return ms, err
 }
 

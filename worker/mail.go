@@ -203,14 +203,12 @@ func (w *Worker) word(tx *store.Tx, m models.Mail, member models.Member, op mode
 	if inv.UserID == nil && op.ConnectionID == nil { // by hand: no IT team stands behind it
 		inviter = space.Name
 	}
-	signsIn := false
-	if op.ConnectionID != nil && space.Plan.DirectorySync() {
-		if signsIn, err = tx.SignsIn(*op.ConnectionID); err != nil {
-			return message, "", err
-		}
+	way, _, err := tx.SSOOf(space, member)
+	if err != nil {
+		return message, "", err
 	}
 	message, err = mail.Invitation{
-		ID: inv.ID, Copy: m.Copy, Reminder: m.Kind == models.MailReminder, SenderName: sender, InvitedBy: inviter, To: inv.Email, Name: member.Name, Workspace: space.Name, Provider: provider, Teams: teams, SignInWithSSO: signsIn,
+		ID: inv.ID, Copy: m.Copy, Reminder: m.Kind == models.MailReminder, SenderName: sender, InvitedBy: inviter, To: inv.Email, Name: member.Name, Workspace: space.Name, Provider: provider, Teams: teams, SignInWithSSO: way.ID != "",
 		AcceptURL: w.PublicURL + "/invite/" + w.Workspace.InvitationToken(inv.ID), ExpiresAt: inv.ExpiresAt,
 	}.Message(w.From, w.host)
 	return message, "", unsendable(err)

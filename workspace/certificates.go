@@ -10,7 +10,12 @@ import (
 )
 
 // warnings are the days before the end of a certificate at which owners are told.
-var warnings = [...]int{1, 7, 30}
+var warnings = [...]int{1, 7, firstWarning}
+
+const firstWarning = 30
+
+// FirstWarning is how long before the end of a certificate people are warned of it first.
+const FirstWarning = firstWarning * 24 * time.Hour
 
 // CertificateEnds tells when nobody can sign in through a connection any more, because the last certificate of its
 // provider ends, and whether that is within the days of a warning.
@@ -19,7 +24,7 @@ func CertificateEnds(tx *store.Tx, connectionID string, now time.Time) (ends tim
 	if models.Is(err, models.NotFound) {
 		return ends, false, nil
 	}
-	if err != nil || !setup.Enabled {
+	if err != nil {
 		return ends, false, err
 	}
 	ends, err = lastEnd(setup)
@@ -54,7 +59,7 @@ func WarnOfCertificate(tx *store.Tx, connectionID string, now time.Time) ([]mode
 	if models.Is(err, models.NotFound) {
 		return nil, nil // switched off meanwhile
 	}
-	if err != nil || !setup.Enabled {
+	if err != nil {
 		return nil, err
 	}
 	ends, err := lastEnd(setup)

@@ -87,17 +87,13 @@ func (p *program) connectionRotate() *cobra.Command {
 	var now, asJSON bool
 	var data string
 	cmd := p.command("rotate ID [--now]", "Give a connection a new token", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		db, err := p.open(ctx, data)
+		db, c, err := p.openConnection(ctx, data, args[0])
 		if err != nil {
 			return err
 		}
 		defer db.Close()
 		if _, err := db.base(); err != nil {
-			return err
-		}
-		c, err := db.connection(ctx, args[0])
-		if err != nil {
-			return err
+			return err // before a token is made that could not be shown
 		}
 		issued, err := db.directory().RotateToken(ctx, c, now, actor)
 		if err != nil {
@@ -182,15 +178,11 @@ func (p *program) connectionList() *cobra.Command {
 func (p *program) connectionStatus(verb, short string, status models.ConnectionStatus, said string) *cobra.Command {
 	var data string
 	cmd := p.command(verb+" ID", short, cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
-		db, err := p.open(ctx, data)
+		db, c, err := p.openConnection(ctx, data, args[0])
 		if err != nil {
 			return err
 		}
 		defer db.Close()
-		c, err := db.connection(ctx, args[0])
-		if err != nil {
-			return err
-		}
 		if err := db.directory().SetConnectionStatus(ctx, c, status, actor); err != nil {
 			return err
 		}

@@ -161,6 +161,20 @@ func (p *program) openWorkspace(ctx context.Context, data, slug string) (*databa
 	return db, w, nil
 }
 
+// openConnection is open for a command about one connection.
+func (p *program) openConnection(ctx context.Context, data, id string) (*database, models.Connection, error) {
+	db, err := p.open(ctx, data)
+	if err != nil {
+		return nil, models.Connection{}, err
+	}
+	c, err := db.connection(ctx, id)
+	if err != nil {
+		db.Close()
+		return nil, c, err
+	}
+	return db, c, nil
+}
+
 // located is a database that a command works on, with the settings that go with it.
 type located struct {
 	url       string

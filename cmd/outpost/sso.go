@@ -43,7 +43,7 @@ func (p *program) ssoConfigure() *cobra.Command {
 	var id, metadata, data string
 	var require, asJSON bool
 	cmd := p.command("configure --connection ID --metadata FILE|URL [--require]", "Sign people in at the provider that the metadata describes, and print what that needs", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		db, err := p.open(ctx, data)
+		db, c, err := p.openConnection(ctx, data, id)
 		if err != nil {
 			return err
 		}
@@ -53,10 +53,6 @@ func (p *program) ssoConfigure() *cobra.Command {
 			return err
 		}
 		gate, err := db.gate()
-		if err != nil {
-			return err
-		}
-		c, err := db.connection(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -77,7 +73,7 @@ func (p *program) ssoConfigure() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := gate.Require(ctx, by, c.ID, first.ID, true); err != nil {
+			if err := gate.Require(ctx, by, c.ID, first.ID); err != nil {
 				return err
 			}
 		}
@@ -122,16 +118,12 @@ func (p *program) ssoShow() *cobra.Command {
 	var id, data string
 	var asJSON bool
 	cmd := p.command("show --connection ID", "Show what the provider needs to know, and whether single sign-on is required", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		db, err := p.open(ctx, data)
+		db, c, err := p.openConnection(ctx, data, id)
 		if err != nil {
 			return err
 		}
 		defer db.Close()
 		base, err := db.base()
-		if err != nil {
-			return err
-		}
-		c, err := db.connection(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -151,15 +143,11 @@ func (p *program) ssoShow() *cobra.Command {
 func (p *program) ssoDisable() *cobra.Command {
 	var id, data string
 	cmd := p.command("disable --connection ID", "End single sign-on through a connection, and the sessions begun by it", cobra.NoArgs, func(ctx context.Context, _ []string) error {
-		db, err := p.open(ctx, data)
+		db, c, err := p.openConnection(ctx, data, id)
 		if err != nil {
 			return err
 		}
 		defer db.Close()
-		c, err := db.connection(ctx, id)
-		if err != nil {
-			return err
-		}
 		gate, err := db.gate()
 		if err != nil {
 			return err

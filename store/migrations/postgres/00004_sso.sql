@@ -4,12 +4,10 @@
 CREATE TABLE saml_setups (
     connection_id   uuid PRIMARY KEY REFERENCES connections (id),
     workspace_id    uuid NOT NULL REFERENCES workspaces (id),
-    enabled         boolean NOT NULL,
     entity_id       text NOT NULL,
     sign_in_url     text NOT NULL,
     certificates    text NOT NULL,  -- PEM: one, or two while the provider changes them
-    sign_requests   boolean NOT NULL DEFAULT false,
-    key             bytea,          -- of signed requests, sealed with the installation's secret
+    key             bytea,          -- of signed requests, sealed with the installation\'s secret; NULL where they are not signed
     key_certificate text NOT NULL DEFAULT '',
     unrequested     boolean NOT NULL DEFAULT false,
     version         bigint NOT NULL,

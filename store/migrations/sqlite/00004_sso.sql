@@ -4,12 +4,10 @@
 CREATE TABLE saml_setups (
     connection_id   TEXT PRIMARY KEY REFERENCES connections (id),
     workspace_id    TEXT NOT NULL REFERENCES workspaces (id),
-    enabled         BOOLEAN NOT NULL,
     entity_id       TEXT NOT NULL,
     sign_in_url     TEXT NOT NULL,
     certificates    TEXT NOT NULL,  -- PEM: one, or two while the provider changes them
-    sign_requests   BOOLEAN NOT NULL DEFAULT false,
-    key             BLOB,          -- of signed requests, sealed with the installation's secret
+    key             BLOB,          -- of signed requests, sealed with the installation\'s secret; NULL where they are not signed
     key_certificate TEXT NOT NULL DEFAULT '',
     unrequested     BOOLEAN NOT NULL DEFAULT false,
     version         INTEGER NOT NULL,
