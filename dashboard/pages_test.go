@@ -177,7 +177,7 @@ func full(t *testing.T, w *fixture.World) map[string]string {
 	return ids
 }
 
-func TestEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
+func TestInBrowserEveryPageIsAccessibleInLightDarkAndOnAPhone(t *testing.T) {
 	t.Parallel()
 	t.Run("nobody signed in", func(t *testing.T) {
 		t.Parallel()

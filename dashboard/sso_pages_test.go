@@ -14,8 +14,8 @@ import (
 	"outpost/store"
 )
 
-// TestEveryPageOfSingleSignOn looks at each of its pages in every state that somebody can meet it in.
-func TestEveryPageOfSingleSignOn(t *testing.T) {
+// TestInBrowserEveryPageOfSingleSignOn looks at each of its pages in every state that somebody can meet it in.
+func TestInBrowserEveryPageOfSingleSignOn(t *testing.T) {
 	t.Parallel()
 	w := fixture.New(t, fixture.SQLite(t), nil)
 	s := serve(t, w, nil)

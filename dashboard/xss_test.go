@@ -40,9 +40,9 @@ func packed(attacks []string) (texts []string) {
 	return append(texts, text)
 }
 
-// TestWhatADirectorySendsIsOnlyEverText puts attacks into every attribute that a directory can set, into what it says
+// TestInBrowserWhatADirectorySendsIsOnlyEverText puts attacks into every attribute that a directory can set, into what it says
 // about itself, and into what a mail server answers, and opens every page on which they show.
-func TestWhatADirectorySendsIsOnlyEverText(t *testing.T) {
+func TestInBrowserWhatADirectorySendsIsOnlyEverText(t *testing.T) {
 	t.Parallel()
 	w := fixture.New(t, fixture.SQLite(t), nil)
 	attacks := testkit.XSSStrings()

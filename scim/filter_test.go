@@ -116,23 +116,19 @@ func TestUnreadableFiltersAreRefusedAndSayWhere(t *testing.T) {
 	}
 }
 
+// One step per pair of brackets would take many minutes; a busy machine may take a second for what takes a millisecond.
 func TestHugeInputIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	parens, brackets := strings.Repeat("(", 1<<20), strings.Repeat("[", 1<<20)
-	for name, run := range map[string]func() error{ // the body is read before it is judged
+	for name, run := range map[string]func() error{
 		"filter": func() error { _, err := ParseFilter(parens); return err },
 		"path":   func() error { _, err := parseTarget(parens); return err },
 		"body":   func() error { _, err := DecodeUser(strings.NewReader(brackets)); return err },
 	} {
-		best := time.Hour // the best of some, for the machine may be busy
-		for range 5 {
-			start := time.Now()
-			err := run()
-			best = min(best, time.Since(start))
-			refusal(t, err)
-		}
-		if most := 5 * time.Millisecond; best > most && (name != "body" || best > 10*most) {
-			t.Errorf("%s took %v", name, best)
+		start := time.Now()
+		refusal(t, run())
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("%s took %v", name, took)
 		}
 	}
 }

@@ -304,6 +304,11 @@ func (p *Page) deadline() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(p.ctx, p.patience)
 }
 
+// lastLook is the deadline of what is asked until the patience ends: the last question, asked then, is still answered.
+func (p *Page) lastLook() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(p.ctx, p.patience+5*time.Second)
+}
+
 // answer is what page.js says to something that should hold sooner or later.
 type answer struct {
 	OK   bool
@@ -316,7 +321,7 @@ type answer struct {
 // until asks page.js until it says ok.
 func (p *Page) until(what, function string, args ...any) answer {
 	p.t.Helper()
-	ctx, cancel := p.deadline()
+	ctx, cancel := p.lastLook()
 	defer cancel()
 	var last answer
 	var broken error
@@ -346,7 +351,7 @@ func (p *Page) until(what, function string, args ...any) answer {
 // ask asks page.js once, or again if the page changes meanwhile.
 func (p *Page) ask(what string, out any, function string, args ...any) {
 	p.t.Helper()
-	ctx, cancel := p.deadline()
+	ctx, cancel := p.lastLook()
 	defer cancel()
 	var err error
 	poll(p.patience, func() bool {

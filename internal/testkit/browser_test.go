@@ -121,11 +121,11 @@ func TestWhatDoesNotComeFailsWithWhatIsThereAndAPicture(t *testing.T) {
 		do   func(*Page)
 		want string
 	}{
-		{func(b *Page) { b.WaitText("h1", "Groups") }, `wait for "Groups" in h1: not within 50ms: it says "Users"`},
+		{func(b *Page) { b.WaitText("h1", "Groups") }, `wait for "Groups" in h1: not within 1s: it says "Users"`},
 		{func(b *Page) { b.Wait(".nothing") }, "nothing on the page matches"},
 		{func(b *Page) { b.Wait(".no") }, "1 on the page, none of them visible"},
 		{func(b *Page) { b.WaitGone("h1") }, "h1 is still there: Users"},
-		{func(b *Page) { b.Click("button") }, "click button: not within 50ms: button is disabled"},
+		{func(b *Page) { b.Click("button") }, "click button: not within 1s: button is disabled"},
 		{func(b *Page) { b.Click("input") }, "input is covered by div#cover"},
 		{func(b *Page) { b.Fill("h1", "x") }, "h1 is not a field"},
 		{func(b *Page) { b.Select("select", "blue") }, `select offers "red"`},
@@ -138,7 +138,7 @@ func TestWhatDoesNotComeFailsWithWhatIsThereAndAPicture(t *testing.T) {
 		{func(b *Page) { b.Open("http://outpost.example/") }, "ERR_NAME_NOT_RESOLVED"},
 	} {
 		b.Within(time.Minute).Open(url)
-		failed := capture(t, func(t testing.TB) { test.do(b.as(t).Within(50 * time.Millisecond)) })
+		failed := capture(t, func(t testing.TB) { test.do(b.as(t).Within(time.Second)) })
 		b.as(t)
 		if !strings.Contains(failed.fatal, test.want) || !strings.Contains(failed.fatal, "the page: ") {
 			t.Errorf("failed with %q, want %q", failed.fatal, test.want)
