@@ -120,10 +120,14 @@ func (r running) Allocate(context.Context, ...chromedp.BrowserOption) (*chromedp
 func (running) Wait()          {}
 func (running) Attaches() bool { return true }
 
-// browserProgram finds Chromium or Chrome. chromium-browser comes last: Ubuntu's package of that name may be only a
-// hint to install something else, which ends at once.
+// browserProgram finds Chromium or Chrome, or takes the one that TESTKIT_BROWSER names. Chromium without its windows comes
+// first: it is the same engine and opens a page in two thirds of the time. chromium-browser comes last: Ubuntu's package
+// of that name may be only a hint to install something else, which ends at once.
 func browserProgram() (string, error) {
-	names := []string{"chromium", "google-chrome-stable", "google-chrome", "chromium-browser"}
+	if program := os.Getenv("TESTKIT_BROWSER"); program != "" {
+		return program, nil
+	}
+	names := []string{"chromium-headless-shell", "chromium", "google-chrome-stable", "google-chrome", "chromium-browser"}
 	if runtime.GOOS == "darwin" {
 		for _, app := range []string{"Google Chrome", "Chromium"} {
 			program := filepath.Join("Applications", app+".app", "Contents", "MacOS", app)
@@ -136,5 +140,5 @@ func browserProgram() (string, error) {
 		}
 	}
 	return "", errors.New("no browser found: these tests need Chromium or Chrome; `make test` installs it, or install " +
-		"the package chromium (Debian; Ubuntu: google-chrome-stable) or google-chrome (Homebrew)")
+		"the package chromium-headless-shell (Debian; Ubuntu: google-chrome-stable) or google-chrome (Homebrew)")
 }
