@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -66,14 +65,7 @@ func onSQLite(t *testing.T, c Config) *kit {
 	return setup(t, sqliteURL(t), c)
 }
 
-func sqliteURL(t testing.TB) string {
-	url := "sqlite:" + filepath.Join(t.TempDir(), "outpost.db")
-	if err := migrate(url); err != nil {
-		t.Fatal(err)
-	}
-	return url
-}
-
+func sqliteURL(t testing.TB) string   { return testkit.SQLiteFrom(t, "migrated", migrate) }
 func postgresURL(t testing.TB) string { return testkit.PostgresFrom(t, "migrated", migrate) }
 
 func migrate(url string) error {

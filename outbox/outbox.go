@@ -22,7 +22,7 @@ type Outbox struct {
 	queue *jobs.Client // nil where there is no Redis: workers poll the database
 	log   *slog.Logger
 
-	offers chan models.Operation
+	offers chan *models.Operation // pointers: the room for a burst costs little while there is none
 	marks  chan store.Published
 	// publishes is set while Run is at work.
 	publishes atomic.Bool
@@ -32,7 +32,7 @@ type Outbox struct {
 // New makes an Outbox. queue may be nil. Run has to run for operations to be published at once; without it they wait
 // for a relay.
 func New(s *store.Store, queue *jobs.Client, log *slog.Logger) *Outbox {
-	return &Outbox{store: s, queue: queue, log: log, offers: make(chan models.Operation, 1<<15), marks: make(chan store.Published, 1<<12)}
+	return &Outbox{store: s, queue: queue, log: log, offers: make(chan *models.Operation, 1<<15), marks: make(chan store.Published, 1<<12)}
 }
 
 // ID makes a new time-ordered id (UUIDv7).
@@ -139,7 +139,7 @@ func (o *Outbox) Offer(ops ...models.Operation) {
 			continue
 		}
 		select {
-		case o.offers <- op:
+		case o.offers <- &op:
 		default:
 			return
 		}
@@ -166,12 +166,12 @@ func (o *Outbox) Run(ctx context.Context) {
 			for {
 				select {
 				case op := <-o.offers:
-					o.enqueue(context.WithoutCancel(ctx), op)
+					o.enqueue(context.WithoutCancel(ctx), *op)
 				case <-ctx.Done():
 					for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); {
 						select {
 						case op := <-o.offers:
-							o.enqueue(context.WithoutCancel(ctx), op)
+							o.enqueue(context.WithoutCancel(ctx), *op)
 						default:
 							return
 						}
