@@ -1,5 +1,8 @@
 .PHONY: help dev test check lint build bench leaving fuzz screenshots clean
 
+# The program is built static. What looks at it and what tests it compile it in the same way, so that it is compiled once.
+static := CGO_ENABLED=0 GOFLAGS='-trimpath -tags=timetzdata'
+
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
 
@@ -13,11 +16,11 @@ check: lint test ## what CI runs: gofmt, go vet, staticcheck, the tests
 
 lint: ## gofmt, go vet, staticcheck
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w needed:"; echo "$$files"; exit 1; fi
-	go vet ./...
-	go tool staticcheck ./...
+	$(static) go vet ./...
+	$(static) go tool staticcheck ./...
 
 build: ## build the static program bin/outpost
-	CGO_ENABLED=0 go build -trimpath -tags timetzdata -o bin/outpost ./cmd/outpost
+	$(static) go build -o bin/outpost ./cmd/outpost
 
 bench: ## measure the speed beside a bare server (sizes: see trials/bench/doc.go)
 	go test -tags bench -count=1 -run '^$$|TestBench' -v -timeout 30m ./trials/bench

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// BuildBinary is the path of the outpost program, built once per process from the tree the test belongs to.
+// BuildBinary is the path of the outpost program, built once per process from the tree the test belongs to, as make build
+// does it.
 func BuildBinary(t testing.TB) string {
 	t.Helper()
 	path, err := buildOutpost()
@@ -36,8 +37,8 @@ func build(pkg, name string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-o", path, pkg)
-	cmd.Dir = root
+	cmd := exec.Command("go", "build", "-trimpath", "-tags=timetzdata", "-o", path, pkg)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, output)
 	}

@@ -97,13 +97,16 @@ func TestPersonFillsAFormAndArrivesOnTheNextPage(t *testing.T) {
 func TestSlowElementIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	url := site(t, nil, map[string]string{"/": `<p id=old>waiting</p><p id=hidden style=display:none>x</p><script>
-		setTimeout(() => { old.remove(); document.body.insertAdjacentHTML("beforeend", "<button id=late disabled>Late</button>") }, 150);
-		setTimeout(() => { late.disabled = false; late.onclick = () => late.textContent = "clicked" }, 300)</script>`})
+		const begin = () => {
+			setTimeout(() => { old.remove(); document.body.insertAdjacentHTML("beforeend", "<button id=late disabled>Late</button>") }, 150);
+			setTimeout(() => { late.disabled = false; late.onclick = () => late.textContent = "clicked" }, 300)
+		}</script>`})
 	b := Browser(t)
 	b.Open(url)
 	if b.Has("#late") || b.Has("#hidden") || !b.Has("#old") {
 		t.Error("the page has what it does not show yet, or lacks what it shows")
 	}
+	b.Eval("begin()", nil)
 	b.WaitGone("#old")
 	b.Wait("#late")
 	b.Click("#late")
