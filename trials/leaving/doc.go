@@ -3,7 +3,7 @@
 // begins after its answer and still succeeds is a violation. It runs on both databases, with all well, with Redis
 // stopped and with every worker stopped.
 //
-// go test runs it short. LEAVING_ROUNDS=200 go test -v ./trials/leaving (make leaving) runs 200 departures in each of the
-// three states of the installation, half of them on each database, and 200 rounds of each pair of requests that could
-// take a workspace's last two owners, and prints the figures.
+// go test runs it short. LEAVING_ROUNDS=200 go test -v ./trials/leaving (make leaving) runs 200 departures on each
+// database in each of the three states of the installation, and 200 rounds of each pair of requests that could take a
+// workspace's last two owners, and prints the figures.
 package leaving

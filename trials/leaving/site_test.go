@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -195,6 +196,7 @@ func (s *site) request(ctx context.Context, method, path string, form url.Values
 	if err != nil {
 		return nil, err
 	}
+	r.Header.Set("X-Forwarded-For", somewhere()) // no limit of a network helps here
 	if method != http.MethodGet && method != http.MethodHead {
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -204,6 +206,9 @@ func (s *site) request(ctx context.Context, method, path string, form url.Values
 	}
 	return r, nil
 }
+
+// somewhere is a place that nobody has asked from yet.
+func somewhere() string { return fmt.Sprintf("10.%d.%d.%d", rand.N(256), rand.N(256), rand.N(256)) }
 
 func send(r *http.Request) (answer, error) {
 	a := answer{sent: time.Now()}

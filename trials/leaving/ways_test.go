@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -177,7 +176,6 @@ func askLink(s *site, l *leaver, _ *string, _ int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r.Header.Set("X-Forwarded-For", somewhere())
 	a, err := send(r)
 	browser := a.cookie("outpost-browser")
 	if err != nil || browser == "" {
@@ -191,9 +189,6 @@ func askLink(s *site, l *leaver, _ *string, _ int) (bool, error) {
 	l.gain(in)
 	return in != "", err
 }
-
-// somewhere is a place that nobody has asked from yet.
-func somewhere() string { return fmt.Sprintf("10.%d.%d.%d", rand.N(256), rand.N(256), rand.N(256)) }
 
 func orError(err error, ok bool, format string, args ...any) error {
 	if err == nil && !ok {
