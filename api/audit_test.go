@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"outpost/internal/testkit/fixture"
 )
 
 func TestAPasswordIsNeverStoredNorLoggedNorRecorded(t *testing.T) {
@@ -139,7 +141,7 @@ func TestTheAddressIsTheProxysWordOnlyWhereTheProxyIsTrusted(t *testing.T) {
 	if e := k.audit()[0]; e.IP != "127.0.0.1" {
 		t.Errorf("IP %s", e.IP)
 	}
-	trusting := setup(t, sqliteURL(t), Config{TrustedProxies: []string{"127.0.0.1"}})
+	trusting := setup(t, fixture.SQLite(t), Config{TrustedProxies: []string{"127.0.0.1"}})
 	trusting.send("POST", "/Users", userBody("ada"), "X-Forwarded-For", "203.0.113.9").is(201)
 	if e := trusting.audit()[0]; e.IP != "203.0.113.9" {
 		t.Errorf("IP %s", e.IP)

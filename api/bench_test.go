@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"outpost/internal/testkit/fixture"
 )
 
 // sink is a client that only counts.
@@ -23,7 +25,7 @@ func (s *sink) Write(p []byte) (int, error) { return len(p), nil }
 
 // benchmark measures the handler in this process, over SQLite, with a log that is formatted and thrown away.
 func benchmark(b *testing.B, prepare func(k *kit) func(i int64) (method, path, body string, status int)) {
-	k := setup(b, sqliteURL(b), Config{})
+	k := setup(b, fixture.SQLite(b), Config{})
 	k.api.log = slog.New(slog.NewJSONHandler(io.Discard, nil))
 	request := prepare(k)
 	prefix := "/scim/v2/" + k.issued.Connection.ID

@@ -19,6 +19,7 @@ import (
 
 	"outpost/directory"
 	"outpost/internal/testkit"
+	"outpost/internal/testkit/fixture"
 	"outpost/models"
 	"outpost/outbox"
 	"outpost/store"
@@ -50,7 +51,7 @@ func onBoth(t *testing.T, story func(*testing.T, *kit)) {
 func onBothWith(t *testing.T, c Config, story func(*testing.T, *kit)) {
 	t.Helper()
 	t.Parallel()
-	for name, url := range map[string]func(testing.TB) string{"sqlite": sqliteURL, "postgres": postgresURL} {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": fixture.SQLite, "postgres": fixture.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			story(t, setup(t, url(t), c))
@@ -62,21 +63,7 @@ func onBothWith(t *testing.T, c Config, story func(*testing.T, *kit)) {
 func onSQLite(t *testing.T, c Config) *kit {
 	t.Helper()
 	t.Parallel()
-	return setup(t, sqliteURL(t), c)
-}
-
-func sqliteURL(t testing.TB) string   { return testkit.SQLiteFrom(t, "migrated", migrate) }
-func postgresURL(t testing.TB) string { return testkit.PostgresFrom(t, "migrated", migrate) }
-
-func migrate(url string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	s, err := store.Open(ctx, url, store.Options{})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return s.Migrate(ctx)
+	return setup(t, fixture.SQLite(t), c)
 }
 
 func setup(t testing.TB, url string, c Config) *kit {

@@ -25,7 +25,8 @@ func tabTo(t *testing.T, p *testkit.Page, what string) {
 	t.Fatalf("Tab never reaches %q: %q", what, seen)
 }
 
-// TestInBrowserEverythingIsDoneByKeyboardAlone sets up a connection, rotates its token, invites somebody, decides, and finds its way.
+// TestInBrowserEverythingIsDoneByKeyboardAlone sets up a connection, rotates its token, invites somebody,
+// decides, and finds its way.
 func TestInBrowserEverythingIsDoneByKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	w := fixture.New(t, fixture.SQLite(t), nil)

@@ -40,8 +40,8 @@ func packed(attacks []string) (texts []string) {
 	return append(texts, text)
 }
 
-// TestInBrowserWhatADirectorySendsIsOnlyEverText puts attacks into every attribute that a directory can set, into what it says
-// about itself, and into what a mail server answers, and opens every page on which they show.
+// TestInBrowserWhatADirectorySendsIsOnlyEverText puts attacks into every attribute that a directory can set, into what it
+// says about itself, and into what a mail server answers, and opens every page on which they show.
 func TestInBrowserWhatADirectorySendsIsOnlyEverText(t *testing.T) {
 	t.Parallel()
 	w := fixture.New(t, fixture.SQLite(t), nil)
