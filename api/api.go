@@ -42,6 +42,7 @@ type server struct {
 	limits    Limits
 	gates     gates
 	schema    schemaCheck
+	engine    *gin.Engine // for the operations of a bulk request
 }
 
 // New makes the handler of everything that is served over HTTP. It sets Gin's mode, which is one for the process, to
@@ -84,6 +85,7 @@ func (s *server) handler(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
 	s.register(engine)
+	s.engine = engine
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A base URL that was pasted with a slash at its end makes …//Users of it.
 		if strings.HasPrefix(r.URL.Path, "/scim/v2/") && strings.Contains(r.URL.Path, "//") {

@@ -62,7 +62,7 @@ func TestARefusedChangeIsRecordedWithWhatWasSentAndAnswered(t *testing.T) {
 			{"PATCH", "/Users/" + id, patchBody(`{"op":"sing"}`), 400, id},
 			{"DELETE", "/Users/%00%ff", "", 404, ""},
 			{"DELETE", "/Groups/" + id, "", 404, id},
-			{"POST", "/Bulk", "{}", 501, ""},
+			{"POST", "/Bulk", "{}", 400, ""},
 			{"POST", "/Groups", "{\"displayName\":\"a\",\"\xff\":1,\"members\":[7]}", 400, ""},
 			{"POST", "/Groups", `{"members":[` + strings.Repeat(`{"value":"x"},`, 2000) + `7]}`, 400, ""},
 		} {

@@ -30,7 +30,8 @@ func decode[T any](r *request, with func(io.Reader) (T, error)) (T, error) {
 		r.body.data = make([]byte, 0, min(n, maxKept))
 	}
 	in, err := with(r.body)
-	r.caller.Body = r.body.masked(err == nil, r.Request.Method == http.MethodPatch && r.route.resource == models.ResourceUser)
+	patches := r.Request.Method == http.MethodPatch && r.route.resource == models.ResourceUser || r.route.resource == resourceBulk
+	r.caller.Body = r.body.masked(err == nil, patches)
 	var asSCIM *scim.Error
 	if err != nil && !errors.As(err, &asSCIM) {
 		return none, unreadable(err, limit)

@@ -36,7 +36,7 @@ func (s *server) getSchema(r *request) error {
 
 // discover answers with a document about the server itself. RFC 7644 section 4 wants 403 for a filter on one.
 func discover(r *request, document func() []byte) error {
-	if r.query.filtered {
+	if r.search.Filtered {
 		return scim.NewError(http.StatusForbidden, "", "this list cannot be filtered: ask for it without filter")
 	}
 	r.send(http.StatusOK, scimJSON, document())

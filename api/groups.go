@@ -16,11 +16,12 @@ func (s *server) createGroup(r *request) error {
 	if err != nil {
 		return err
 	}
-	p := r.query.projection()
+	r.Writer.Header()["Location"] = []string{s.location(r, "/Groups/", g.ID)}
 	if len(in.Members) == 0 {
-		return s.sendGroup(r, http.StatusCreated, g, nil, p)
+		s.sendGroup(r, http.StatusCreated, g, nil, r.search.Projection())
+		return nil
 	}
-	return s.showChangedGroup(r, http.StatusCreated, g, p)
+	return s.showChangedGroup(r, http.StatusCreated, g, r.search.Projection())
 }
 
 func (s *server) getGroup(r *request) error {
@@ -28,19 +29,38 @@ func (s *server) getGroup(r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.showGroup(r, g)
+	p := r.search.Projection()
+	if r.matches(scim.GroupVersion(g.Version, g.Departures)) { // before the members are read
+		s.sendGroup(r, http.StatusOK, g, nil, p)
+		return nil
+	}
+	members, err := s.membersOf(r, p, g)
+	if err != nil {
+		return err
+	}
+	s.sendGroup(r, http.StatusOK, g, members, p)
+	return nil
 }
 
 func (s *server) listGroups(r *request) error {
-	filter, page, err := r.query.list()
+	q, err := r.list()
 	if err != nil {
 		return err
 	}
-	groups, total, err := s.directory.Groups(r.ctx, r.caller, filter, page)
+	page, err := s.directory.Groups(r.ctx, r.caller, q)
 	if err != nil {
 		return err
 	}
-	return s.showGroups(r, groups, total, page)
+	p := r.search.Projection()
+	members, err := s.membersOf(r, p, page.Rows...)
+	if err != nil {
+		return err
+	}
+	last := func(i int) string { return page.Rows[i].ID }
+	r.renderList(listed(q, page.Total, page.More, len(page.Rows), last), len(page.Rows), func(dst []byte, i int) []byte {
+		return s.appendGroup(dst, r, &page.Rows[i], members, p)
+	})
+	return nil
 }
 
 func (s *server) replaceGroup(r *request) error {
@@ -52,15 +72,21 @@ func (s *server) replaceGroup(r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.showChangedGroup(r, http.StatusOK, g, r.query.ofChange())
+	p := r.search.Projection()
+	if r.dialect().QuietGroups && r.search.Attributes == "" {
+		p = r.withoutMembers()
+	}
+	return s.showChangedGroup(r, http.StatusOK, g, p)
 }
 
+// patchGroup answers 204 unless the provider reads the answer, or asks for a part of it: the whole resource would have
+// every member, and a change of one member of 100,000 does not read the others (RFC 7644 section 3.5.2 allows both).
 func (s *server) patchGroup(r *request) error {
 	patch, err := decode(r, scim.DecodePatch)
 	if err != nil {
 		return err
 	}
-	changes, err := patch.GroupChanges(r.Param("id"))
+	changes, err := patch.GroupChanges(r.Param("id"), r.dialect())
 	if err != nil {
 		return err
 	}
@@ -68,7 +94,15 @@ func (s *server) patchGroup(r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.showChangedGroup(r, http.StatusOK, g, r.query.ofChange())
+	switch {
+	case r.search.Attributes != "":
+		return s.showChangedGroup(r, http.StatusOK, g, r.search.Projection())
+	case r.dialect().QuietGroups:
+		return s.showChangedGroup(r, http.StatusOK, g, r.withoutMembers())
+	}
+	r.tag(scim.GroupVersion(g.Version, g.Departures))
+	r.Writer.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func (s *server) deleteGroup(r *request) error {
@@ -86,36 +120,17 @@ func (s *server) showChangedGroup(r *request, status int, g models.Group, p scim
 	members, err := s.membersOf(r, p, g)
 	if err != nil {
 		s.logIncomplete(r, err)
-		p = r.query.withoutMembers()
+		p = r.withoutMembers()
 	}
-	return s.sendGroup(r, status, g, members, p)
-}
-
-func (s *server) showGroup(r *request, g models.Group) error {
-	p := r.query.projection()
-	members, err := s.membersOf(r, p, g)
-	if err != nil {
-		return err
-	}
-	return s.sendGroup(r, http.StatusOK, g, members, p)
-}
-
-func (s *server) showGroups(r *request, groups []models.Group, total int, page scim.Page) error {
-	p := r.query.projection()
-	members, err := s.membersOf(r, p, groups...)
-	if err != nil {
-		return err
-	}
-	r.renderList(total, page, len(groups), func(dst []byte, i int) []byte { return s.appendGroup(dst, r, groups[i], members, p) })
+	s.sendGroup(r, status, g, members, p)
 	return nil
 }
 
-func (s *server) sendGroup(r *request, status int, g models.Group, members map[string][]scim.Member, p scim.Projection) error {
-	if status == http.StatusCreated {
-		r.Writer.Header()["Location"] = []string{s.groupMeta(r, g).Location}
+func (s *server) sendGroup(r *request, status int, g models.Group, members map[string][]scim.Member, p scim.Projection) {
+	if r.unchanged(status, scim.GroupVersion(g.Version, g.Departures)) {
+		return
 	}
-	r.render(status, func(dst []byte) []byte { return s.appendGroup(dst, r, g, members, p) })
-	return nil
+	r.render(status, func(dst []byte) []byte { return s.appendGroup(dst, r, &g, members, p) })
 }
 
 // membersOf reads the members of the groups to be shown, if they are to be shown.
@@ -126,10 +141,8 @@ func (s *server) membersOf(r *request, p scim.Projection, groups ...models.Group
 	return s.directory.GroupMembers(r.ctx, groups...)
 }
 
-func (s *server) appendGroup(dst []byte, r *request, g models.Group, members map[string][]scim.Member, p scim.Projection) []byte {
-	return scim.AppendGroup(dst, scim.GroupView{DisplayName: g.DisplayName, ExternalID: g.ExternalID, Members: members[g.ID]}, s.groupMeta(r, g), p)
-}
-
-func (s *server) groupMeta(r *request, g models.Group) scim.Meta {
-	return scim.Meta{ID: g.ID, Location: s.baseURL(r) + "/Groups/" + g.ID, Created: g.CreatedAt, LastModified: g.UpdatedAt, Version: g.Version}
+func (s *server) appendGroup(dst []byte, r *request, g *models.Group, members map[string][]scim.Member, p scim.Projection) []byte {
+	view := scim.GroupView{DisplayName: g.DisplayName, ExternalID: g.ExternalID, Members: members[g.ID], Users: s.location(r, "/Users/", "")}
+	meta := scim.Meta{ID: g.ID, Location: s.location(r, "/Groups/", g.ID), Created: g.CreatedAt, LastModified: g.UpdatedAt, Version: scim.GroupVersion(g.Version, g.Departures)}
+	return scim.AppendGroup(dst, view, meta, p)
 }

@@ -100,9 +100,23 @@ func (k *kit) newConnection(name string) (models.Workspace, directory.IssuedToke
 	k.Helper()
 	w, err := workspace.Create(k.Context(), k.store, name, "owner@"+strings.ToLower(name)+".test", models.PlanEnterprise, time.Now())
 	k.must(err)
-	issued, err := k.directory.CreateConnection(k.Context(), w, models.ProviderOkta, "cli")
+	return w, k.connect(w, models.ProviderOkta)
+}
+
+func (k *kit) connect(w models.Workspace, p models.Provider) directory.IssuedToken {
+	k.Helper()
+	issued, err := k.directory.CreateConnection(k.Context(), w, p, "cli")
 	k.must(err)
-	return w, issued
+	return issued
+}
+
+// as is the kit as another provider has it.
+func (k *kit) as(p models.Provider) *kit {
+	other := *k
+	other.issued = k.connect(k.workspace, p)
+	other.token = other.issued.Token
+	other.base = k.base[:strings.LastIndexByte(k.base, '/')+1] + other.issued.Connection.ID
+	return &other
 }
 
 func (k *kit) must(err error) {
@@ -165,7 +179,7 @@ func (a answer) is(status int) answer {
 	if id := a.header.Get("X-Request-Id"); len(id) != 36 || id[14] != '7' {
 		a.Errorf("%s: X-Request-Id is %q", a.asked, id)
 	}
-	if status == http.StatusNoContent {
+	if status == http.StatusNoContent || status == http.StatusNotModified {
 		if a.body != "" {
 			a.Errorf("%s: 204 with a body %q", a.asked, a.body)
 		}

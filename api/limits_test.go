@@ -12,6 +12,7 @@ import (
 
 	"outpost/internal/testkit"
 	"outpost/models"
+	"outpost/scim"
 )
 
 func TestAConnectionThatSendsTooMuchAtOnceIsTurnedAwayAlone(t *testing.T) {
@@ -97,13 +98,13 @@ func TestGatesLetSoManyInAndForgetWhoLeft(t *testing.T) {
 
 func TestQueryParametersAreReadAsSent(t *testing.T) {
 	t.Parallel()
-	for raw, want := range map[string]query{
+	for raw, want := range map[string]scim.Search{
 		"":                                  {},
-		"filter=a%20b&startIndex=1&count=2": {filter: "a b", startIndex: "1", count: "2", filtered: true},
-		"COUNT=3&x=%zz&%zz=1&aadOptscim062020&=&&": {count: "3"},
-		"filter=a+b;c%3Bd%26":                      {filter: "a b;c;d&", filtered: true},
-		"attributes=a,b&excludedAttributes=c":      {attributes: "a,b", excluded: "c"},
-		"%66ilter=x":                               {filter: "x", filtered: true},
+		"filter=a%20b&startIndex=1&count=2": {Filter: "a b", StartIndex: "1", Count: "2", Filtered: true},
+		"COUNT=3&x=%zz&%zz=1&aadOptscim062020&=&&": {Count: "3"},
+		"filter=a+b;c%3Bd%26":                      {Filter: "a b;c;d&", Filtered: true},
+		"attributes=a,b&excludedAttributes=c":      {Attributes: "a,b", Excluded: "c"},
+		"%66ilter=x":                               {Filter: "x", Filtered: true},
 	} {
 		if got, err := parseQuery(raw); err != nil || got != want {
 			t.Errorf("%q: %+v %v, want %+v", raw, got, err, want)

@@ -27,9 +27,9 @@ type request struct {
 	id     string // ours: X-Request-Id
 	caller directory.Caller
 	access directory.Access // empty until the token was found good
-	query  query
-	body   *kept  // the beginning of the body, while it is read
-	leave  func() // ends the request's turn; nil before it has one
+	search scim.Search      // the query
+	body   *kept            // the beginning of the body, while it is read
+	leave  func()           // ends the request's turn; nil before it has one
 
 	arrived         time.Time
 	trouble, detail string // what was wrong, and the sentence about it
@@ -42,6 +42,10 @@ func (r *request) gone() bool { return errors.Is(r.Request.Context().Err(), cont
 // query for those that need a token.
 func (s *server) serve(rt route) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		rt := rt
+		if rt.path == connection && !directory.IsID(c.Param("connection")) { // the id was forgotten
+			rt = nowhere
+		}
 		r := &request{Context: c, route: rt, id: outbox.ID(), arrived: time.Now()}
 		header := c.Writer.Header()
 		header["X-Request-Id"] = []string{r.id}
@@ -68,13 +72,16 @@ func (s *server) answer(r *request) (err error) {
 		return denied
 	}
 	// Who is known but denied waits for a turn as well: the refusal is recorded, and that costs.
-	if r.leave, err = s.gates.enter(r.ctx, r.access.ConnectionID); err != nil {
-		return err
+	if r.ctx.Value(inBulk{}) == nil {
+		if r.leave, err = s.gates.enter(r.ctx, r.access.ConnectionID); err != nil {
+			return err
+		}
 	}
 	if denied != nil {
 		return denied
 	}
-	if r.query, err = parseQuery(r.Request.URL.RawQuery); err != nil {
+	r.caller.If = preconditions(r.Request.Header)
+	if r.search, err = parseQuery(r.Request.URL.RawQuery); err != nil {
 		return err
 	}
 	return r.route.handle(r)
@@ -142,7 +149,7 @@ func release(buffer *[]byte) {
 }
 
 // renderList sends one page of a list; resource appends its i-th resource.
-func (r *request) renderList(total int, page scim.Page, n int, resource func(dst []byte, i int) []byte) {
+func (r *request) renderList(l scim.List, n int, resource func(dst []byte, i int) []byte) {
 	buffer := buffers.Get().(*[]byte)
 	all, ends := (*buffer)[:0], make([]int, n)
 	for i := range n {
@@ -153,7 +160,7 @@ func (r *request) renderList(total int, page scim.Page, n int, resource func(dst
 	for i, end := range ends {
 		parts[i], from = all[from:end], end
 	}
-	r.render(http.StatusOK, func(dst []byte) []byte { return scim.AppendList(dst, total, page.StartIndex, parts) })
+	r.render(http.StatusOK, func(dst []byte) []byte { return scim.AppendList(dst, l, parts) })
 	*buffer = all
 	release(buffer)
 }

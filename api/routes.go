@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"outpost/models"
+	"outpost/scim"
 )
 
 // rule says who may call a route.
@@ -26,6 +27,12 @@ type route struct {
 	maxBody  int64
 	handle   handler
 }
+
+// What a refused request to more than one resource is recorded as.
+const (
+	resourceAny  = "Resource"
+	resourceBulk = "Bulk"
+)
 
 // connection is the path of a SCIM base URL.
 const connection = "/scim/v2/:connection"
@@ -55,7 +62,12 @@ func (s *server) routes() []route {
 		{"GET", connection + "/Schemas/:id", bearer, "Schema", user, s.getSchema},
 
 		{"", connection + "/Me", bearer, "Me", user, notOffered("/Me", "use /Users and the id of a user")},
-		{"", connection + "/Bulk", bearer, "Bulk", user, notOffered("/Bulk", "send each change as a request of its own")},
+		{"POST", connection + "/Bulk", bearer, resourceBulk, scim.MaxBulkBytes, s.bulk},
+
+		{"GET", connection, bearer, resourceAny, user, s.listEverything},
+		{"POST", connection + "/.search", bearer, resourceAny, user, s.searching(s.listEverything)},
+		{"POST", connection + "/Users/.search", bearer, models.ResourceUser, user, s.searching(s.listUsers)},
+		{"POST", connection + "/Groups/.search", bearer, models.ResourceGroup, group, s.searching(s.listGroups)},
 
 		{"GET", "/healthz", public, "", 0, s.health},
 		{"GET", "/readyz", public, "", 0, s.ready},
@@ -77,9 +89,12 @@ func (s *server) register(engine *gin.Engine) {
 			engine.Handle(method, r.path+"/", s.serve(r))
 		}
 	}
-	engine.NoRoute(s.serve(route{rule: public, handle: noRoute}))
+	engine.NoRoute(s.serve(nowhere))
 	engine.NoMethod(s.serve(route{rule: public, handle: noMethod}))
 }
+
+// nowhere is the route of an address that is none.
+var nowhere = route{rule: public, handle: noRoute}
 
 // changes reports whether a method asks for a change.
 func changes(method string) bool {

@@ -28,15 +28,24 @@ func (s *server) getUser(r *request) error {
 }
 
 func (s *server) listUsers(r *request) error {
-	filter, page, err := r.query.list()
+	q, err := r.list()
 	if err != nil {
 		return err
 	}
-	users, total, err := s.directory.Users(r.ctx, r.caller, filter, page)
+	page, err := s.directory.Users(r.ctx, r.caller, q)
 	if err != nil {
 		return err
 	}
-	return s.showUsers(r, users, total, page)
+	p := r.search.Projection()
+	groups, err := s.groupsOf(r, p, page.Rows...)
+	if err != nil {
+		return err
+	}
+	last := func(i int) string { return page.Rows[i].ID }
+	r.renderList(listed(q, page.Total, page.More, len(page.Rows), last), len(page.Rows), func(dst []byte, i int) []byte {
+		return s.appendUser(dst, r, &page.Rows[i], groups, p)
+	})
+	return nil
 }
 
 func (s *server) replaceUser(r *request) error {
@@ -71,11 +80,11 @@ func (s *server) deleteUser(r *request) error {
 	return nil
 }
 
-// showCreatedUser answers a POST. A person who is new is in no group yet; one who was there as a mirror may be.
+// showCreatedUser answers a POST. A person who is new is in no group yet; one who was there before may be.
 func (s *server) showCreatedUser(r *request, u models.User) error {
-	r.Writer.Header()["Location"] = []string{s.userMeta(r, u).Location}
-	if u.MirrorOf == nil {
-		r.sendUser(http.StatusCreated, u, s.userMeta(r, u), nil, r.query.projection())
+	r.Writer.Header()["Location"] = []string{s.location(r, "/Users/", u.ID)}
+	if u.MirrorOf == nil && u.Version == 1 {
+		s.sendUser(r, http.StatusCreated, u, userGroups{known: true}, r.search.Projection())
 		return nil
 	}
 	return s.showChangedUser(r, http.StatusCreated, u)
@@ -84,52 +93,64 @@ func (s *server) showCreatedUser(r *request, u models.User) error {
 // showChangedUser answers a change. It is committed, so that nothing can turn the answer into an error any more: when
 // the groups cannot be read, they stay out.
 func (s *server) showChangedUser(r *request, status int, u models.User) error {
-	p := r.query.projection()
+	p := r.search.Projection()
 	groups, err := s.groupsOf(r, p, u)
 	if err != nil {
 		s.logIncomplete(r, err)
 	}
-	r.sendUser(status, u, s.userMeta(r, u), groups[u.ID], p)
+	s.sendUser(r, status, u, groups, p)
 	return nil
 }
 
 func (s *server) showUser(r *request, u models.User) error {
-	p := r.query.projection()
+	p := r.search.Projection()
 	groups, err := s.groupsOf(r, p, u)
 	if err != nil {
 		return err
 	}
-	r.sendUser(http.StatusOK, u, s.userMeta(r, u), groups[u.ID], p)
+	s.sendUser(r, http.StatusOK, u, groups, p)
 	return nil
 }
 
-func (s *server) showUsers(r *request, users []models.User, total int, page scim.Page) error {
-	p := r.query.projection()
-	groups, err := s.groupsOf(r, p, users...)
+func (s *server) sendUser(r *request, status int, u models.User, groups userGroups, p scim.Projection) {
+	if r.unchanged(status, groups.version(u)) {
+		return
+	}
+	r.render(status, func(dst []byte) []byte { return s.appendUser(dst, r, &u, groups, p) })
+}
+
+func (s *server) appendUser(dst []byte, r *request, u *models.User, groups userGroups, p scim.Projection) []byte {
+	meta := scim.Meta{ID: u.ID, Location: s.location(r, "/Users/", u.ID), Created: u.CreatedAt, LastModified: u.UpdatedAt, Version: groups.version(*u)}
+	return scim.AppendUser(dst, []byte(u.Resource), u.Active, meta, groups.of[u.ID], p)
+}
+
+// userGroups are the groups of people to be shown.
+type userGroups struct {
+	of    map[string][]scim.GroupRef
+	known bool // they were read
+}
+
+// version is the version of a person as shown: groups are a part of it. "" while they are not known.
+func (g userGroups) version(u models.User) string {
+	if !g.known {
+		return ""
+	}
+	return scim.Version(u.Version, g.of[u.ID])
+}
+
+// groupsOf reads the groups of the people to be shown, if they are to be shown or the version tells of them.
+func (s *server) groupsOf(r *request, p scim.Projection, users ...models.User) (userGroups, error) {
+	if !p.Wants("groups") && !p.Wants("meta.version") {
+		return userGroups{}, nil
+	}
+	of, err := s.directory.UserGroups(r.ctx, users...)
 	if err != nil {
-		return err
+		return userGroups{}, err
 	}
-	r.renderList(total, page, len(users), func(dst []byte, i int) []byte {
-		u := &users[i]
-		return scim.AppendUser(dst, []byte(u.Resource), u.Active, s.userMeta(r, *u), groups[u.ID], p)
-	})
-	return nil
-}
-
-func (r *request) sendUser(status int, u models.User, meta scim.Meta, groups []scim.GroupRef, p scim.Projection) {
-	r.render(status, func(dst []byte) []byte {
-		return scim.AppendUser(dst, []byte(u.Resource), u.Active, meta, groups, p)
-	})
-}
-
-// groupsOf reads the groups of the people to be shown, if they are to be shown.
-func (s *server) groupsOf(r *request, p scim.Projection, users ...models.User) (map[string][]scim.GroupRef, error) {
-	if !p.Wants("groups") {
-		return nil, nil
+	for _, groups := range of {
+		for i := range groups {
+			groups[i].Ref = s.location(r, "/Groups/", groups[i].Value)
+		}
 	}
-	return s.directory.UserGroups(r.ctx, users...)
-}
-
-func (s *server) userMeta(r *request, u models.User) scim.Meta {
-	return scim.Meta{ID: u.ID, Location: s.baseURL(r) + "/Users/" + u.ID, Created: u.CreatedAt, LastModified: u.UpdatedAt, Version: u.Version}
+	return userGroups{of, true}, nil
 }

@@ -138,7 +138,7 @@ func TestAUserNameIsTakenInAnyCase(t *testing.T) {
 		entries := k.audit()
 		found := false
 		for _, e := range entries {
-			found = found || e.Status == 409 && e.RequestID == a.header.Get("X-Request-Id") && strings.Contains(e.Detail, "already used") && e.TargetType == "User"
+			found = found || e.Status == 409 && e.RequestID == a.header.Get("X-Request-Id") && strings.Contains(e.Detail, "already belongs to") && e.TargetType == "User"
 		}
 		if !found {
 			t.Error("the conflict is not in the audit")
@@ -214,8 +214,11 @@ func TestADeletedUserIsGoneAndCanBeMadeAgain(t *testing.T) {
 		if got := k.members(eng); len(got) != 0 {
 			t.Errorf("members %v", got)
 		}
-		if again := k.user("ada"); again == id {
-			t.Error("the id came back")
+		if again := k.user("ada"); again != id {
+			t.Error("the person came back as another")
+		}
+		if got := k.members(eng); len(got) != 0 {
+			t.Errorf("who was deleted is back in the group: %v", got)
 		}
 	})
 }
@@ -268,7 +271,7 @@ func TestWhatIsOnlyUnknownNeverFailsAWrite(t *testing.T) {
 
 func TestDiscoveryNamesWhatThereIs(t *testing.T) {
 	k := onSQLite(t, Config{})
-	if a := k.send("GET", "/ServiceProviderConfig", "").is(200); a.at("patch", "supported") != true || a.at("bulk", "supported") != false || a.at("meta", "location") != k.base+"/ServiceProviderConfig" {
+	if a := k.send("GET", "/ServiceProviderConfig", "").is(200); a.at("patch", "supported") != true || a.at("bulk", "maxOperations") != 1000.0 || a.at("pagination", "cursor") != true || a.at("meta", "location") != k.base+"/ServiceProviderConfig" {
 		t.Error(a.body)
 	}
 	if a := k.send("GET", "/ResourceTypes/", "").is(200); a.at("totalResults") != 2.0 || a.at("Resources", 0, "id") != "User" {

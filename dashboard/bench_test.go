@@ -19,8 +19,8 @@ import (
 const much = `
 CREATE FUNCTION v7(ms bigint, i bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT (lpad(to_hex(ms), 12, '0') || '7' || substr(md5(i::text), 1, 3) || '8' || substr(md5(i::text), 4, 15))::uuid $$;
 CREATE TEMP TABLE k AS SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 60000 AS t0, workspace_id AS w, id AS c FROM connections;
-INSERT INTO directory_users (id, workspace_id, connection_id, user_name, user_name_key, external_id, email, email_key, email_count, display_name, active, linked, version, period, resource, created_at, updated_at)
-	SELECT v7(t0 - 8640000000 + i * 86400::bigint, i), w, c, 'user' || i || '@acme.test', 'user' || i || '@acme.test', '00u' || i, 'user' || i || '@acme.test', 'user' || i || '@acme.test', 1, 'Given' || i % 1000 || ' Family' || i, i % 20 > 0, true, 3, 1,
+INSERT INTO directory_users (id, workspace_id, connection_id, user_name, user_name_key, external_id, email, email_key, display_name, active, linked, version, period, resource, created_at, updated_at)
+	SELECT v7(t0 - 8640000000 + i * 86400::bigint, i), w, c, 'user' || i || '@acme.test', 'user' || i || '@acme.test', '00u' || i, 'user' || i || '@acme.test', 'user' || i || '@acme.test', 'Given' || i % 1000 || ' Family' || i, i % 20 > 0, true, 3, 1,
 	('{"userName":"user' || i || '@acme.test","title":"Engineer"}')::json, now(), now() FROM k, generate_series(1, 100000) i;
 INSERT INTO members (id, workspace_id, email, email_key, name, role, hand_role, status, directory_user_id, applied_version, period, accepted_at, deactivated_at, created_at, updated_at)
 	SELECT v7(t0 - 8640000000 + i * 86400::bigint + 40, i + 7000000), w, 'user' || i || '@acme.test', 'user' || i || '@acme.test', 'Given' || i % 1000 || ' Family' || i, CASE WHEN i % 5000 = 1 THEN 'admin' ELSE 'member' END, 'member',

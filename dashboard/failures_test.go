@@ -166,7 +166,8 @@ func TestHeldChangesAreDecidedByOwners(t *testing.T) {
 		}
 		w.Clock.Advance(time.Minute)
 		// The provider meets the owner, who joined by hand, and removes them.
-		mirrors, _, err := w.Store.Users(t.Context(), w.Connection.ID, nil, 0, 10)
+		page, err := w.Store.Users(t.Context(), store.Listing{ConnectionID: w.Connection.ID, Limit: 10})
+		mirrors := page.Rows
 		if err != nil || len(mirrors) != 1 {
 			t.Fatal(err, mirrors)
 		}
@@ -220,7 +221,8 @@ func TestAllOfAGroupAreDecidedAfterAQuestionWithTheirNumber(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Connection = conn.Connection
-		mirrors, _, err := w.Store.Users(t.Context(), w.Connection.ID, nil, 0, 10)
+		page, err := w.Store.Users(t.Context(), store.Listing{ConnectionID: w.Connection.ID, Limit: 10})
+		mirrors := page.Rows
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,6 +45,7 @@ type Caller struct {
 	RequestID         string // ours
 	ProviderRequestID string // the provider's own, "" where it sends none
 	Body              string // as sent, secrets masked
+	If                Preconditions
 	// Arrived is when the request came in, with a monotonic clock; zero where nothing is to be measured.
 	Arrived time.Time
 }

@@ -1,178 +1,219 @@
 package directory
 
 import (
-	"strings"
+	"fmt"
 
 	"outpost/scim"
 	"outpost/store"
 )
 
-// userWhere turns a filter on Users into a condition of the store. What the store has no index or column for is an
-// invalidFilter error: never an unfiltered list.
-func userWhere(f scim.Filter) (*store.Where, error) { return compile(f, userCompare, userValuePath) }
+// userWhere turns a filter on Users into a condition of the store. What cannot be asked is an invalidFilter error: never
+// an unfiltered list.
+func userWhere(f scim.Filter) (*store.Where, error) { return compile(scim.UserType, f, scim.Resolve) }
 
 // groupWhere is userWhere for Groups.
-func groupWhere(f scim.Filter) (*store.Where, error) {
-	return compile(f, groupCompare, func(v scim.ValuePath) (store.Where, error) {
-		if v.Sub == "" && v.Path.Is("members") {
-			if c, ok := v.Of.(scim.Compare); ok && c.Path.Is("value") && c.Op == scim.Eq {
-				return member(c)
-			}
-		}
-		return store.Where{}, unsupported("Groups", v.Path.String()+"[…]", groupFilters)
-	})
-}
+func groupWhere(f scim.Filter) (*store.Where, error) { return compile(scim.GroupType, f, scim.Resolve) }
 
-const (
-	userFilters  = `userName, externalId, id, active, displayName, emails.value and emails[type eq "work"].value`
-	groupFilters = "displayName, externalId, id and members.value"
-)
-
-func compile(f scim.Filter, compare func(scim.Compare) (store.Where, error), valuePath func(scim.ValuePath) (store.Where, error)) (*store.Where, error) {
+func compile(t scim.Type, f scim.Filter, resolve func(scim.Type, scim.Filter) (scim.Filter, error)) (*store.Where, error) {
 	if f == nil {
 		return nil, nil
 	}
-	var walk func(scim.Filter) (store.Where, error)
-	walk = func(f scim.Filter) (store.Where, error) {
-		switch f := f.(type) {
-		case scim.And:
-			left, err := walk(f.Left)
-			if err != nil {
-				return store.Where{}, err
-			}
-			right, err := walk(f.Right)
-			return store.All(left, right), err
-		case scim.Compare:
-			return compare(f)
-		case scim.ValuePath:
-			return valuePath(f)
-		default:
-			return store.Where{}, scim.InvalidFilter("filters with or, not and pr are not supported here: use eq, and combine several with and")
-		}
+	condition, err := resolve(t, f)
+	if err != nil {
+		return nil, err
 	}
-	w, err := walk(f)
-	return &w, err
+	w := rows(t).where(condition)
+	return &w, nil
 }
 
-func userCompare(c scim.Compare) (store.Where, error) {
-	if c.Op != scim.Eq {
-		return store.Where{}, scim.InvalidFilter("the operator %s is not supported for %s: use eq", c.Op, c.Path)
-	}
-	if c.Path.Is("active") {
-		b, ok := c.Value.(bool)
-		if !ok {
-			if s, isText := c.Value.(string); isText && (strings.EqualFold(s, "true") || strings.EqualFold(s, "false")) {
-				return store.ActiveIs(strings.EqualFold(s, "true")), nil // Entra quotes its booleans
-			}
-			return store.Where{}, scim.InvalidFilter("active is compared with true or false")
+// rows are the rows of a type of resource.
+type rows scim.Type
+
+// where turns a resolved condition into one of the store.
+func (r rows) where(f scim.Filter) store.Where {
+	switch f := f.(type) {
+	case scim.And:
+		return store.All(r.where(f.Left), r.where(f.Right))
+	case scim.Or:
+		return store.Any(r.where(f.Left), r.where(f.Right))
+	case scim.Not:
+		return store.Not(r.where(f.Of))
+	case scim.Always:
+		return store.Always(bool(f))
+	case scim.Has:
+		return r.has(f.Attr)
+	case scim.Test:
+		if w, ok := r.indexed(f); ok {
+			return w
 		}
-		return store.ActiveIs(b), nil
+		return compare(r.field(f.Attr), f)
+	case scim.Some:
+		return r.some(f)
 	}
-	s, err := text(c)
-	if err != nil {
-		return store.Where{}, err
+	panic(fmt.Sprintf("directory: %T is not a resolved condition", f))
+}
+
+func (r rows) has(a scim.Attr) store.Where {
+	if a.List && a.Sub == "" && r.list(a) != nil {
+		return r.list(a).Filled()
+	}
+	if a.List && a.Sub != "" { // a part of the element that is looked at
+		return store.Present(r.elements(a).Text(true, a.Sub))
+	}
+	return store.Present(r.field(a))
+}
+
+// indexed is a comparison that an index answers.
+func (r rows) indexed(t scim.Test) (store.Where, bool) {
+	if t.Op != scim.Eq || t.URN != "" || t.Sub != "" {
+		return store.Where{}, false
+	}
+	switch t.Name {
+	case "id":
+		if !IsID(t.Text) {
+			return store.Always(false), true
+		}
+		return store.IDIs(t.Text), true
+	case "userName":
+		return store.UserNameIs(t.Text), true
+	case "externalId":
+		return store.ExternalIDIs(t.Text), t.Text != ""
+	case "displayName":
+		return store.GroupNameIs(t.Text), scim.Type(r) == scim.GroupType
+	}
+	return store.Where{}, false
+}
+
+// some looks for an element of a list. An index narrows the rows first where the element's value is asked for.
+func (r rows) some(s scim.Some) store.Where {
+	w := r.elements(s.Attr).Some(r.where(s.Of))
+	value, ok := valueOf(s.Of)
+	if !ok || s.URN != "" {
+		return w
 	}
 	switch {
-	case c.Path.Is("userName"):
-		return store.UserNameIs(scim.Fold(s)), nil
-	case c.Path.Is("externalId"):
-		return store.ExternalIDIs(s), nil
-	case c.Path.Is("id"):
-		return id(s), nil
-	case c.Path.Is("emails"), c.Path.Is("emails.value"):
-		return store.EmailIs(scim.Fold(s), ""), nil
-	case c.Path.Is("displayName"):
-		return store.DisplayNameIs(s), nil
+	case s.Name == "emails":
+		return store.All(store.MayHaveEmail(value), w)
+	case s.Name == "members" || s.Name == "groups":
+		if !IsID(value) {
+			return store.Always(false)
+		}
+		if s.Name == "groups" {
+			return store.All(store.InGroup(value), w)
+		}
+		return store.All(store.HasMember(value), w)
 	}
-	return store.Where{}, unsupported("Users", c.Path.String(), userFilters)
+	return w
 }
 
-// userValuePath knows emails[type eq "work"].value eq "x" (Entra's look-up) and emails[type eq "work" and value eq "x"].
-func userValuePath(v scim.ValuePath) (store.Where, error) {
-	if v.Path.Is("emails") {
-		var kind, value string
-		var haveKind, haveValue bool
-		ok := true
-		var walk func(scim.Filter)
-		walk = func(f scim.Filter) {
-			switch f := f.(type) {
-			case scim.And:
-				walk(f.Left)
-				walk(f.Right)
-			case scim.Compare:
-				s, isText := f.Value.(string)
-				switch {
-				case !isText || f.Op != scim.Eq:
-					ok = false
-				case f.Path.Is("type") && !haveKind:
-					kind, haveKind = s, true
-				case f.Path.Is("value") && !haveValue:
-					value, haveValue = s, true
-				default:
-					ok = false
-				}
-			default:
-				ok = false
-			}
+// valueOf is the value that an element must have to meet a condition, where there is only one.
+func valueOf(f scim.Filter) (string, bool) {
+	switch f := f.(type) {
+	case scim.Test:
+		return f.Text, f.Op == scim.Eq && f.Sub == "value"
+	case scim.And:
+		if v, ok := valueOf(f.Left); ok {
+			return v, true
 		}
-		walk(v.Of)
-		if v.Sub != "" {
-			s, isText := v.Value.(string)
-			if ok = ok && strings.EqualFold(v.Sub, "value") && v.Op == scim.Eq && isText && !haveValue; ok {
-				value, haveValue = s, true
-			}
-		}
-		if ok && haveValue {
-			return store.EmailIs(scim.Fold(value), kind), nil
-		}
+		return valueOf(f.Right)
 	}
-	return store.Where{}, unsupported("Users", v.Path.String()+"[…]", userFilters)
+	return "", false
 }
 
-func groupCompare(c scim.Compare) (store.Where, error) {
-	if c.Op != scim.Eq {
-		return store.Where{}, scim.InvalidFilter("the operator %s is not supported for %s: use eq", c.Op, c.Path)
-	}
-	s, err := text(c)
-	if err != nil {
-		return store.Where{}, err
-	}
+// list is a list of rows of their own, nil for one within the resource.
+func (r rows) list(a scim.Attr) *store.List {
 	switch {
-	case c.Path.Is("displayName"):
-		return store.GroupNameIs(scim.Fold(s)), nil
-	case c.Path.Is("externalId"):
-		return store.ExternalIDIs(s), nil
-	case c.Path.Is("id"):
-		return id(s), nil
-	case c.Path.Is("members"), c.Path.Is("members.value"):
-		return member(c)
+	case scim.Type(r) == scim.GroupType && a.Name == "members":
+		return &store.MembersOfGroup
+	case scim.Type(r) == scim.UserType && a.URN == "" && a.Name == "groups":
+		return &store.GroupsOfUser
 	}
-	return store.Where{}, unsupported("Groups", c.Path.String(), groupFilters)
+	return nil
 }
 
-func member(c scim.Compare) (store.Where, error) {
-	s, err := text(c)
-	if err != nil || !IsID(s) {
-		return store.Nothing(), err
+func (r rows) elements(a scim.Attr) store.List {
+	if l := r.list(a); l != nil {
+		return *l
 	}
-	return store.HasMember(s), nil
+	return store.ListOf(a.Name)
 }
 
-func id(s string) store.Where {
-	if !IsID(s) {
-		return store.Nothing()
+// field is where the values of an attribute are.
+func (r rows) field(a scim.Attr) store.Field {
+	switch {
+	case a.List && a.Sub == "":
+		return store.Part(a.Name)
+	case a.List && a.Kind == scim.Truth:
+		return r.elements(a).Truth(a.Sub)
+	case a.List:
+		return r.elements(a).Text(a.Exact, a.Sub)
+	case a.URN == "":
+		if f, ok := r.column(a); ok {
+			return f
+		}
 	}
-	return store.IDIs(s)
+	path := make([]string, 0, 3)
+	for _, name := range [...]string{a.URN, a.Name, a.Sub} {
+		if name != "" {
+			path = append(path, name)
+		}
+	}
+	if a.Kind == scim.Whole {
+		return store.Part(path...)
+	}
+	return store.Text(a.Exact, path...)
 }
 
-func text(c scim.Compare) (string, error) {
-	s, ok := c.Value.(string)
-	if !ok {
-		return "", scim.InvalidFilter(`%s is compared with a text in double quotes, as in %s eq "…"`, c.Path, c.Path)
+// column is the column of an attribute of the core schema that has one.
+func (r rows) column(a scim.Attr) (store.Field, bool) {
+	switch a.Name {
+	case "id":
+		return store.ID, true
+	case "userName":
+		return store.UserName, true
+	case "externalId":
+		return store.ExternalID, true
+	case "active":
+		return store.Active, true
+	case "displayName":
+		return store.GroupName, scim.Type(r) == scim.GroupType
+	case "meta":
+		if a.Sub == "created" {
+			return store.Created, true
+		}
+		return store.LastModified, true
 	}
-	return s, nil
+	return store.Field{}, false
 }
 
-func unsupported(where, what, supported string) error {
-	return scim.InvalidFilter("filtering %s by %s is not supported: use %s", where, what, supported)
+var comparisons = map[scim.Op]string{scim.Eq: store.Equal, scim.Gt: store.Greater, scim.Ge: store.GreaterEqual, scim.Lt: store.Less, scim.Le: store.LessEqual}
+
+func compare(f store.Field, t scim.Test) store.Where {
+	switch {
+	case t.Kind == scim.Truth && t.True:
+		return store.True(f)
+	case t.Kind == scim.Truth:
+		return store.Not(store.True(f))
+	case t.Kind == scim.Moment:
+		return store.Compare(f, comparisons[t.Op], t.Time)
+	case t.Op == scim.Co:
+		return store.Contains(f, t.Text)
+	case t.Op == scim.Sw:
+		return store.StartsWith(f, t.Text)
+	case t.Op == scim.Ew:
+		return store.EndsWith(f, t.Text)
+	}
+	return store.Compare(f, comparisons[t.Op], t.Text)
+}
+
+// orderOf is how a list of a type is sorted; the empty name is the order in which the resources were made.
+func orderOf(t scim.Type, by string, descending bool) (store.Order, error) {
+	if by == "" {
+		return store.Order{}, nil
+	}
+	a, err := scim.OrderBy(t, by)
+	if err != nil {
+		return store.Order{}, err
+	}
+	return store.Order{By: rows(t).field(a), Descending: descending}, nil
 }

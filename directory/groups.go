@@ -19,13 +19,20 @@ func (d *Directory) Group(ctx context.Context, c Caller, id string) (models.Grou
 	return g, notFound(err, "Group", id)
 }
 
-// Groups lists groups in the order they came, and tells how many the filter (nil for none) matches in all.
-func (d *Directory) Groups(ctx context.Context, c Caller, filter scim.Filter, page scim.Page) ([]models.Group, int, error) {
-	w, err := groupWhere(filter)
+// Groups lists groups.
+func (d *Directory) Groups(ctx context.Context, c Caller, q scim.Query) (page store.Page[models.Group], err error) {
+	w, err := groupWhere(q.Filter)
 	if err != nil {
-		return nil, 0, err
+		return page, err
 	}
-	return d.store.Groups(ctx, c.ConnectionID, w, page.StartIndex-1, page.Count)
+	order, err := orderOf(scim.GroupType, q.SortBy, q.Descending)
+	if err != nil {
+		return page, err
+	}
+	list := listing(c, q)
+	list.Where, list.Order = w, order
+	page, err = d.store.Groups(ctx, list)
+	return counted(page, q, err)
 }
 
 // GroupMembers lists, by group, the people in each of groups. Waiting values are not among them.
@@ -91,6 +98,9 @@ func (d *Directory) PatchGroup(ctx context.Context, c Caller, id string, changes
 	err = d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		old, err := tx.LockGroup(c.ConnectionID, id)
 		if err != nil {
+			return nil, err
+		}
+		if err := checkGroup(c, old); err != nil {
 			return nil, err
 		}
 		g = old
@@ -194,6 +204,9 @@ func (d *Directory) DeleteGroup(ctx context.Context, c Caller, id string) error 
 	err := d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		g, err := tx.LockGroup(c.ConnectionID, id)
 		if err != nil {
+			return nil, err
+		}
+		if err := checkGroup(c, g); err != nil {
 			return nil, err
 		}
 		g.Version++
@@ -316,8 +329,8 @@ func (d *Directory) explainGroupConflict(ctx context.Context, c Caller, g models
 		return err
 	}
 	w := store.GroupNameIs(g.NameKey)
-	if others, _, lookErr := d.store.Groups(ctx, c.ConnectionID, &w, 0, 1); lookErr == nil && len(others) > 0 {
-		return scim.Uniqueness("displayName %q is already used by another group of this connection (id %s): link to that group, or choose another name", g.DisplayName, others[0].ID)
+	if others, lookErr := d.store.Groups(ctx, store.Listing{ConnectionID: c.ConnectionID, Where: &w, Limit: 1}); lookErr == nil && len(others.Rows) > 0 {
+		return scim.Uniqueness("displayName %q is already used by another group of this connection (id %s): link to that group, or choose another name", g.DisplayName, others.Rows[0].ID)
 	}
 	return scim.Uniqueness("displayName %q is already used by another group of this connection", g.DisplayName)
 }

@@ -3,6 +3,8 @@ package directory
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"outpost/models"
@@ -21,28 +23,48 @@ func (d *Directory) User(ctx context.Context, c Caller, id string) (models.User,
 	return u, notFound(err, "User", id)
 }
 
-// Users lists people in the order they came, and tells how many the filter (nil for none) matches in all.
-func (d *Directory) Users(ctx context.Context, c Caller, filter scim.Filter, page scim.Page) ([]models.User, int, error) {
-	w, err := userWhere(filter)
+// Users lists people.
+func (d *Directory) Users(ctx context.Context, c Caller, q scim.Query) (page store.Page[models.User], err error) {
+	w, err := userWhere(q.Filter)
 	if err != nil {
-		return nil, 0, err
+		return page, err
 	}
-	var users []models.User
-	var total int
+	order, err := orderOf(scim.UserType, q.SortBy, q.Descending)
+	if err != nil {
+		return page, err
+	}
+	list := listing(c, q)
+	list.Where, list.Order = w, order
 	unchecked := c.Access.hasty
 	err = d.admitted(ctx, c, func(door store.Door) (err error) {
 		if unchecked {
 			unchecked = false
-			if !w.Few() {
+			if !w.Few() || q.SortBy != "" || q.ByCursor {
 				return store.ErrDoor // to be checked first
 			}
-			users, total, err = d.store.LookUp(ctx, door, w, page.StartIndex-1, page.Count)
+			page, err = d.store.LookUp(ctx, door, list)
 			return err
 		}
-		users, total, err = d.store.Users(ctx, c.ConnectionID, w, page.StartIndex-1, page.Count)
+		page, err = d.store.Users(ctx, list)
 		return err
 	})
-	return users, total, err
+	return counted(page, q, err)
+}
+
+// listing is the page that a query asks for.
+func listing(c Caller, q scim.Query) store.Listing {
+	return store.Listing{ConnectionID: c.ConnectionID, Limit: q.Page.Count, Offset: q.Page.StartIndex - 1, After: q.After}
+}
+
+// counted puts in the total that a cursor has brought.
+func counted[T any](page store.Page[T], q scim.Query, err error) (store.Page[T], error) {
+	if q.After != "" {
+		page.Total = q.Total
+	}
+	if errors.Is(err, store.ErrAfter) {
+		err = scim.ExpiredCursor()
+	}
+	return page, err
 }
 
 // UserGroups lists, by person, the groups that each of users is in.
@@ -55,15 +77,12 @@ func (d *Directory) UserGroups(ctx context.Context, users ...models.User) (map[s
 		ids[i] = u.ID
 	}
 	rows, err := d.store.UserGroups(ctx, ids...)
-	groups := make(map[string][]scim.GroupRef, len(users))
-	for _, r := range rows {
-		groups[r.UserID] = append(groups[r.UserID], scim.GroupRef{Value: r.GroupID, Display: r.DisplayName})
-	}
-	return groups, err
+	return groupRefs(rows), err
 }
 
-// CreateUser records a person that the provider wants. A person who is there as a mirror of a member is linked to that
-// member; anybody else with the same userName or externalId is a uniqueness error.
+// CreateUser records a person that the provider wants. Who was there before comes back under the id they had: the mirror
+// of a member, whom this links, and a person who was deactivated or deleted, with the same userName or externalId. Anybody
+// else with one of the two is a uniqueness error that says who.
 func (d *Directory) CreateUser(ctx context.Context, c Caller, in *scim.User) (models.User, error) {
 	for try := 0; ; try++ {
 		u, err := d.createUser(ctx, c, in)
@@ -84,62 +103,100 @@ func (d *Directory) createUser(ctx context.Context, c Caller, in *scim.User) (mo
 	}
 	fill(&u, in)
 	err := d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
-		op := operation(models.KindUserUpsert, c, u, now)
-		var g guarded
-		if !u.Active { // a leaver from the first: they may be a member already
-			op = operation(models.KindUserDeactivate, c, u, now)
-			var err error
-			if g, err = d.guard(tx, u, u, now); err != nil {
-				return nil, err
-			}
-			hold(&op, g.held)
-		}
-		entry := c.audit(now, models.ResourceUser, u.ID, 201, g.held, &op)
-		if g.ended {
-			tx.Then(func() { d.gathered.endedAccess(c, entry.ID) })
-		}
-		tx.Add(&u, entry)
-		return []models.Operation{op}, nil
+		tx.UnlessGone(u)
+		return d.addUser(tx, c, u, now)
 	})
-	if store.Violates(err, store.UniqueUserName) || store.Violates(err, store.UniqueExternalID) {
-		return d.linkMirror(ctx, c, in, u)
+	if store.Violates(err, store.UniqueUserName) || store.Violates(err, store.UniqueExternalID) || errors.Is(err, store.ErrGone) {
+		return d.bringBack(ctx, c, in, u)
 	}
 	return u, err
+}
+
+// addUser writes a person who is new.
+func (d *Directory) addUser(tx *store.Tx, c Caller, u models.User, now time.Time) ([]models.Operation, error) {
+	op := operation(models.KindUserUpsert, c, u, now)
+	var g guarded
+	if !u.Active { // a leaver from the first: they may be a member already
+		op = operation(models.KindUserDeactivate, c, u, now)
+		var err error
+		if g, err = d.guard(tx, u, u, now); err != nil {
+			return nil, err
+		}
+		hold(&op, g.held)
+	}
+	entry := c.audit(now, models.ResourceUser, u.ID, 201, g.held, &op)
+	if g.ended {
+		tx.Then(func() { d.gathered.endedAccess(c, entry.ID) })
+	}
+	tx.Add(&u, entry)
+	for _, key := range u.OtherEmails {
+		tx.Add(&models.DirectoryEmail{ConnectionID: u.ConnectionID, EmailKey: key, UserID: u.ID})
+	}
+	return []models.Operation{op}, nil
 }
 
 // errGone says that whoever had the name has gone since.
 var errGone = &models.Error{Code: models.Unavailable, Detail: "the user with that name changed meanwhile: try again"}
 
-// linkMirror lets a POST take over the mirror with its userName, or explains the conflict.
-func (d *Directory) linkMirror(ctx context.Context, c Caller, in *scim.User, wanted models.User) (u models.User, err error) {
+// bringBack lets a POST take over who is there under its userName or externalId, or explains why it cannot.
+func (d *Directory) bringBack(ctx context.Context, c Caller, in *scim.User, wanted models.User) (u models.User, err error) {
 	now := d.now()
 	err = d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
-		old, err := tx.LockUserByName(c.ConnectionID, wanted.UserNameKey)
-		switch {
-		case isNotFound(err):
-			if wanted.ExternalID != nil {
-				if other, err := tx.UserByExternalID(c.ConnectionID, *wanted.ExternalID); err == nil {
-					return nil, scim.Uniqueness("externalId %q already belongs to user %q (id %s): update that user, or send another externalId", *wanted.ExternalID, other.UserName, other.ID)
-				}
-			}
-			return nil, errGone
-		case err != nil:
+		old, err := d.before(tx, c, wanted)
+		if isNotFound(err) && !d.taken(tx, c, wanted) { // only namesakes of somebody else are gone
+			u = wanted
+			return d.addUser(tx, c, wanted, now)
+		}
+		if err != nil {
 			return nil, err
-		case old.Linked:
-			return nil, scim.Uniqueness("userName %q is already used by a user of this connection (id %s): look it up and update it instead of creating it", old.UserName, old.ID)
 		}
 		next := old
-		if active, given := in.Active(); given {
-			next.Active = active
-		} else {
-			next.Active = true
-		}
+		next.Active, next.RemovedAt = wanted.Active, nil
 		fill(&next, in)
 		ops, err := d.save(tx, c, old, &next, now, 201)
 		u = next
 		return ops, err
 	})
 	return u, d.explainConflict(ctx, c, wanted, err)
+}
+
+// before finds and locks who is to come back as wanted: a living person first, then one who was deleted. Who is active
+// already, or somebody else, is a uniqueness error; nobody is NotFound.
+func (d *Directory) before(tx *store.Tx, c Caller, wanted models.User) (models.User, error) {
+	old, err := tx.LockUserByName(c.ConnectionID, wanted.UserNameKey)
+	if isNotFound(err) && wanted.ExternalID != nil {
+		old, err = tx.LockUserByExternalID(c.ConnectionID, *wanted.ExternalID)
+	}
+	switch {
+	case isNotFound(err):
+		return tx.LockGone(wanted)
+	case err != nil, !old.Linked:
+		return old, err
+	case old.UserNameKey != wanted.UserNameKey && old.Active:
+		return old, scim.Uniqueness("externalId %q already belongs to %s: update that user, or send another externalId", *wanted.ExternalID, whois(old))
+	case old.Active || !wanted.Active:
+		return old, scim.Uniqueness("userName %q already belongs to %s: look that user up and update it instead of creating it, or give one of the two another userName", old.UserName, whois(old))
+	case old.ExternalID != nil && wanted.ExternalID != nil && *old.ExternalID != *wanted.ExternalID:
+		return old, scim.Uniqueness("userName %q belongs to %s, who is deactivated and has another externalId, %q: if they are the same person, update that user instead of creating it; if not, give one of the two another userName", old.UserName, whois(old), *old.ExternalID)
+	}
+	return old, nil
+}
+
+// taken reports whether a living person has the userName or externalId of wanted.
+func (d *Directory) taken(tx *store.Tx, c Caller, wanted models.User) bool {
+	_, err := tx.LockUserByName(c.ConnectionID, wanted.UserNameKey)
+	if isNotFound(err) && wanted.ExternalID != nil {
+		_, err = tx.LockUserByExternalID(c.ConnectionID, *wanted.ExternalID)
+	}
+	return !isNotFound(err)
+}
+
+// whois names a person to an admin of the provider.
+func whois(u models.User) string {
+	if u.DisplayName == "" || u.DisplayName == u.UserName {
+		return "user " + strconv.Quote(u.UserName) + " (id " + u.ID + ")"
+	}
+	return u.DisplayName + " (userName " + strconv.Quote(u.UserName) + ", id " + u.ID + ")"
 }
 
 // ReplaceUser makes a person what a PUT says. An absent active keeps what it was.
@@ -160,7 +217,7 @@ func (d *Directory) PatchUser(ctx context.Context, c Caller, id string, p *scim.
 		if err != nil {
 			return err
 		}
-		changed, err := p.ApplyUser(u, id)
+		changed, err := p.ApplyUser(u, id, scim.DialectOf(string(c.Access.Provider)))
 		if err != nil || !changed {
 			return err
 		}
@@ -181,9 +238,12 @@ func (d *Directory) DeleteUser(ctx context.Context, c Caller, id string) error {
 		if err != nil {
 			return nil, err
 		}
+		if err := checkUser(tx, c, old); err != nil {
+			return nil, err
+		}
 		next := old
 		next.Active, next.RemovedAt = false, &now
-		if err := tx.LeaveGroups(id); err != nil {
+		if err := tx.LeaveGroups(id, now); err != nil {
 			return nil, err
 		}
 		return d.save(tx, c, old, &next, now, 204)
@@ -200,6 +260,9 @@ func (d *Directory) change(ctx context.Context, c Caller, id string, edit func(o
 	err = d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		old, err := tx.LockUser(c.ConnectionID, id)
 		if err != nil {
+			return nil, err
+		}
+		if err := checkUser(tx, c, old); err != nil {
 			return nil, err
 		}
 		next := old
@@ -245,6 +308,9 @@ func (d *Directory) save(tx *store.Tx, c Caller, old models.User, next *models.U
 		}
 	}
 	if err := tx.SaveUser(*next); err != nil {
+		return nil, err
+	}
+	if err := saveEmails(tx, old, *next); err != nil {
 		return nil, err
 	}
 	entry := c.audit(now, models.ResourceUser, next.ID, status, g.held, &op)
@@ -318,19 +384,26 @@ func (d *Directory) guard(tx *store.Tx, old, next models.User, now time.Time) (g
 func (d *Directory) explainConflict(ctx context.Context, c Caller, u models.User, err error) error {
 	switch {
 	case store.Violates(err, store.UniqueUserName):
-		w := store.UserNameIs(u.UserNameKey)
-		if others, _, lookErr := d.store.Users(ctx, c.ConnectionID, &w, 0, 1); lookErr == nil && len(others) > 0 {
-			return scim.Uniqueness("userName %q is already used by another user of this connection (id %s)", u.UserName, others[0].ID)
+		if other, ok := d.other(ctx, c, store.UserNameIs(u.UserNameKey)); ok {
+			return scim.Uniqueness("userName %q already belongs to %s: give one of the two another userName", u.UserName, whois(other))
 		}
 		return scim.Uniqueness("userName %q is already used by another user of this connection", u.UserName)
 	case store.Violates(err, store.UniqueExternalID) && u.ExternalID != nil:
-		w := store.ExternalIDIs(*u.ExternalID)
-		if others, _, lookErr := d.store.Users(ctx, c.ConnectionID, &w, 0, 1); lookErr == nil && len(others) > 0 {
-			return scim.Uniqueness("externalId %q already belongs to user %q (id %s)", *u.ExternalID, others[0].UserName, others[0].ID)
+		if other, ok := d.other(ctx, c, store.ExternalIDIs(*u.ExternalID)); ok {
+			return scim.Uniqueness("externalId %q already belongs to %s: send another externalId", *u.ExternalID, whois(other))
 		}
 		return scim.Uniqueness("externalId %q already belongs to another user of this connection", *u.ExternalID)
 	}
 	return err
+}
+
+// other finds the person who has a name already.
+func (d *Directory) other(ctx context.Context, c Caller, w store.Where) (models.User, bool) {
+	page, err := d.store.Users(ctx, store.Listing{ConnectionID: c.ConnectionID, Where: &w, Limit: 1})
+	if err != nil || len(page.Rows) == 0 {
+		return models.User{}, false
+	}
+	return page.Rows[0], true
 }
 
 // operation makes the operation of kind for a person's version.
@@ -357,8 +430,29 @@ func fill(row *models.User, u *scim.User) {
 	row.Email = u.Address()
 	row.EmailKey = scim.Fold(row.Email)
 	row.DisplayName = u.DisplayName()
-	row.EmailCount = u.EmailCount()
-	row.Resource = string(u.Stored())
+	row.Resource, row.Searched = string(u.Stored()), nil
+	row.OtherEmails = otherEmails(u, row.EmailKey)
+	if searched := u.Searched(); searched != nil {
+		text := string(searched)
+		row.Searched = &text
+	}
+}
+
+// otherEmails are a person's addresses that the column of the first one does not hold.
+func otherEmails(u *scim.User, key string) []string {
+	return slices.DeleteFunc(u.EmailKeys(), func(k string) bool { return k == key })
+}
+
+// saveEmails writes a person's other addresses where they have changed.
+func saveEmails(tx *store.Tx, old, next models.User) error {
+	if old.Resource == next.Resource {
+		return nil
+	}
+	u, err := scim.LoadUser([]byte(old.Resource), old.Active)
+	if err == nil && slices.Equal(otherEmails(u, old.EmailKey), next.OtherEmails) {
+		return nil
+	}
+	return tx.SetEmails(next)
 }
 
 // same reports whether a person is what they were. The first write to a mirror is a change: it links.

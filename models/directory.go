@@ -112,7 +112,6 @@ type User struct {
 	ExternalID   *string // unique in the connection among the living
 	Email        string  // the member's address derived from the resource, "" for none
 	EmailKey     string
-	EmailCount   int // e-mail addresses in the resource
 	DisplayName  string
 	Active       bool
 	// Linked is false for a mirror: a member who joined by hand, shown to the provider so that it can link to them.
@@ -127,9 +126,20 @@ type User struct {
 	// KeptVersion is the version that an admin decided not to apply; 0 for none.
 	KeptVersion int64  `gorm:"default:0"`
 	Resource    string // the SCIM resource as JSON, but for active, id and meta
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	RemovedAt   *time.Time // deleted by the provider: hidden from SCIM
+	// Searched is Resource as filters compare it, nil where that is its ASCII lower case.
+	Searched  *string
+	// OtherEmails are the addresses in Resource beside Email, folded: rows of their own, see DirectoryEmail.
+	OtherEmails []string `gorm:"-"`
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	RemovedAt *time.Time // deleted by the provider: hidden from SCIM
+}
+
+// DirectoryEmail is an e-mail address of a person, folded, that is not their User.Email.
+type DirectoryEmail struct {
+	ConnectionID string `gorm:"primaryKey"`
+	EmailKey     string `gorm:"primaryKey"`
+	UserID       string `gorm:"primaryKey"`
 }
 
 // Group is a directory group. Its ID is the SCIM id; its members are Membership rows.
@@ -141,9 +151,11 @@ type Group struct {
 	NameKey      string // folded; unique in the connection among the living
 	ExternalID   string
 	Version      int64
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	RemovedAt    *time.Time
+	// Departures is how many people were deleted while they were in the group.
+	Departures int64 `gorm:"default:0"`
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	RemovedAt  *time.Time
 }
 
 // Membership is one person in one group, with the group version at which it last changed. A removed one stays as a

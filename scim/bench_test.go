@@ -55,7 +55,7 @@ func BenchmarkGroupChanges(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if c, err := p.GroupChanges("G1"); err != nil || len(c[0].Members) != 100 {
+		if c, err := p.GroupChanges("G1", entra); err != nil || len(c[0].Members) != 100 {
 			b.Fatal(err)
 		}
 	}
@@ -66,7 +66,7 @@ func BenchmarkApplyUser(b *testing.B) {
 	u := ada(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := p.ApplyUser(u, "U1"); err != nil {
+		if _, err := p.ApplyUser(u, "U1", entra); err != nil {
 			b.Fatal(err)
 		}
 	}

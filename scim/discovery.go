@@ -43,21 +43,24 @@ func listOfDocs(documents []doc) []byte {
 	for i, d := range documents {
 		raw[i] = encode(d)
 	}
-	return AppendList(nil, len(raw), 1, raw)
+	return AppendList(nil, List{Total: len(raw), StartIndex: 1}, raw)
 }
 
 // ServiceProviderConfig returns what this server supports (RFC 7643 section 5). base is the
 // SCIM base URL, without a slash at its end.
 func ServiceProviderConfig(base string) []byte {
-	no := doc{{"supported", false}}
+	yes := doc{{"supported", true}}
 	return encode(doc{
 		{"schemas", []string{providerConfigURN}},
-		{"patch", doc{{"supported", true}}},
-		{"bulk", doc{{"supported", false}, {"maxOperations", 0}, {"maxPayloadSize", 0}}},
+		{"patch", yes},
+		{"bulk", doc{{"supported", true}, {"maxOperations", MaxBulk}, {"maxPayloadSize", MaxBulkBytes}}},
 		{"filter", doc{{"supported", true}, {"maxResults", MaxCount}}},
-		{"changePassword", no},
-		{"sort", no},
-		{"etag", no},
+		{"changePassword", doc{{"supported", false}}},
+		{"sort", yes},
+		{"etag", yes},
+		{"pagination", doc{
+			{"cursor", true}, {"index", true}, {"defaultPaginationMethod", "index"}, {"defaultPageSize", DefaultCount}, {"maxPageSize", MaxCount},
+		}},
 		{"authenticationSchemes", []doc{{
 			{"type", "oauthbearertoken"},
 			{"name", "OAuth Bearer Token"},
@@ -169,7 +172,11 @@ func (a *attribute) doc() doc {
 	if len(a.canonical) > 0 {
 		d = append(d, field{"canonicalValues", a.canonical})
 	}
-	d = append(d, field{"mutability", mutability}, field{"returned", "default"}, field{"uniqueness", uniqueness})
+	returned := "default"
+	if a.onRequest {
+		returned = "request"
+	}
+	d = append(d, field{"mutability", mutability}, field{"returned", returned}, field{"uniqueness", uniqueness})
 	if len(a.refersTo) > 0 {
 		d = append(d, field{"referenceTypes", a.refersTo})
 	}

@@ -42,7 +42,7 @@ func TestServiceProviderConfigIsTruthful(t *testing.T) {
 	t.Parallel()
 	c := parse(t, ServiceProviderConfig(base))
 	noNulls(t, "", c)
-	for name, want := range map[string]bool{"patch": true, "filter": true, "bulk": false, "sort": false, "etag": false, "changePassword": false} {
+	for name, want := range map[string]bool{"patch": true, "filter": true, "bulk": true, "sort": true, "etag": true, "changePassword": false} {
 		if got := c[name].(map[string]any)["supported"]; got != want {
 			t.Errorf("%s is %v", name, got)
 		}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// The scimType words of RFC 7644 section 3.12, table 9, that this server answers.
+// The scimType words of RFC 7644 section 3.12, table 9, and RFC 9865 section 2.2 that this server answers.
 const (
 	TypeInvalidFilter = "invalidFilter"
 	TypeTooMany       = "tooMany"
@@ -15,6 +15,9 @@ const (
 	TypeInvalidPath   = "invalidPath"
 	TypeNoTarget      = "noTarget"
 	TypeInvalidValue  = "invalidValue"
+	TypeInvalidCursor = "invalidCursor"
+	TypeExpiredCursor = "expiredCursor"
+	TypeInvalidCount  = "invalidCount"
 )
 
 // Error is a SCIM error (RFC 7644 section 3.12). Detail is read by the admin of

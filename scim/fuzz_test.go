@@ -130,7 +130,7 @@ func FuzzApplyUser(f *testing.F) {
 		}
 		u := ada(t)
 		before := u.Stored()
-		changed, err := p.ApplyUser(u, "U1")
+		changed, err := p.ApplyUser(u, "U1", entra)
 		active, _ := u.Active()
 		if err != nil {
 			refusal(t, err)
@@ -156,7 +156,7 @@ func FuzzGroupChanges(f *testing.F) {
 			refusal(t, err)
 			return
 		}
-		changes, err := p.GroupChanges("G1")
+		changes, err := p.GroupChanges("G1", entra)
 		if err != nil {
 			refusal(t, err)
 			return
@@ -191,7 +191,7 @@ func FuzzDecodeGroup(f *testing.F) {
 			refusal(t, err)
 			return
 		}
-		if g.DisplayName == "" || !g.MembersGiven && g.Members != nil || !json.Valid(AppendGroup(nil, GroupView{g.DisplayName, g.ExternalID, g.Members}, meta, Projection{})) {
+		if g.DisplayName == "" || !g.MembersGiven && g.Members != nil || !json.Valid(AppendGroup(nil, GroupView{g.DisplayName, g.ExternalID, g.Members, ""}, meta, Projection{})) {
 			t.Fatalf("%+v", g)
 		}
 	})

@@ -41,16 +41,27 @@ func pageNumber(name, s string, missing, least, most int) (int, error) {
 	return min(max(n, least), most), nil
 }
 
-// AppendList appends a ListResponse (RFC 7644 section 3.4.2). Its numbers are JSON integers,
-// which Okta insists on, Resources is an array also when empty, and itemsPerPage is the
-// number returned.
-func AppendList(dst []byte, total, startIndex int, resources [][]byte) []byte {
+// List is what a ListResponse says beside its resources.
+type List struct {
+	Total      int
+	StartIndex int    // of the first resource; 0 where pages follow each other by cursor
+	NextCursor string // "" on the last page
+}
+
+// AppendList appends a ListResponse (RFC 7644 section 3.4.2, RFC 9865 section 2). Its numbers are JSON integers,
+// which Okta insists on, Resources is an array also when empty, and itemsPerPage is the number returned.
+func AppendList(dst []byte, l List, resources [][]byte) []byte {
 	dst = append(dst, `{"schemas":["`+ListURN+`"],"totalResults":`...)
-	dst = strconv.AppendInt(dst, int64(total), 10)
-	dst = append(dst, `,"startIndex":`...)
-	dst = strconv.AppendInt(dst, int64(startIndex), 10)
+	dst = strconv.AppendInt(dst, int64(l.Total), 10)
+	if l.StartIndex > 0 {
+		dst = append(dst, `,"startIndex":`...)
+		dst = strconv.AppendInt(dst, int64(l.StartIndex), 10)
+	}
 	dst = append(dst, `,"itemsPerPage":`...)
 	dst = strconv.AppendInt(dst, int64(len(resources)), 10)
+	if l.NextCursor != "" {
+		dst = appendText(dst, "nextCursor", l.NextCursor)
+	}
 	dst = append(dst, `,"Resources":[`...)
 	for i, r := range resources {
 		if i > 0 {

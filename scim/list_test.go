@@ -37,11 +37,11 @@ func TestParsePage(t *testing.T) {
 func TestListsHaveIntegersAndAnArray(t *testing.T) {
 	t.Parallel()
 	empty := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`
-	if got := string(AppendList(nil, 0, 1, nil)); got != empty {
+	if got := string(AppendList(nil, List{StartIndex: 1}, nil)); got != empty {
 		t.Error(got)
 	}
 	two := `x{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":7,"startIndex":3,"itemsPerPage":2,"Resources":[{"id":"1"},{"id":"2"}]}`
-	if got := string(AppendList([]byte("x"), 7, 3, [][]byte{[]byte(`{"id":"1"}`), []byte(`{"id":"2"}`)})); got != two {
+	if got := string(AppendList([]byte("x"), List{Total: 7, StartIndex: 3}, [][]byte{[]byte(`{"id":"1"}`), []byte(`{"id":"2"}`)})); got != two {
 		t.Error(got)
 	}
 }

@@ -1,9 +1,6 @@
 package scim
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // matches evaluates the filter in brackets of a PATCH path on one value of the attribute.
 func (c *change) matches(f Filter, e *object) (bool, error) {
@@ -26,7 +23,7 @@ func (c *change) matches(f Filter, e *object) (bool, error) {
 		if c.attr.sub[at].kind == booleanKind {
 			return compareBool(f, e.vals[at])
 		}
-		return compareText(f, e.vals[at], c.attr.sub[at].caseExact)
+		return compareMaybe(f, e.vals[at], c.attr.sub[at].caseExact)
 	}
 	return false, InvalidFilter("The filter of the path is not supported; use one such as [type eq \"work\"]")
 }
@@ -82,42 +79,47 @@ func compareBool(f Compare, have any) (bool, error) {
 	return equal == (f.Op == Eq), nil
 }
 
-func compareText(f Compare, have any, exact bool) (bool, error) {
-	value, assigned := have.(string)
-	var want string
-	switch v := f.Value.(type) {
-	case nil:
-		return assigned != (f.Op == Eq), nil
-	case string:
-		want = v
-	case float64:
-		want = strconv.FormatFloat(v, 'f', -1, 64)
-	default:
-		return false, InvalidFilter("%s is a text; compare it with a string in quotes", f.Path)
+// compareText compares a text that is there. A value that is no text equals none.
+func compareText(op Op, have string, want any, exact bool) bool {
+	text, ok := asText(want)
+	if !ok {
+		return op == Ne
 	}
 	if !exact {
-		value, want = Fold(value), Fold(want)
+		have, text = Fold(have), Fold(text)
+	}
+	switch op {
+	case Eq:
+		return have == text
+	case Ne:
+		return have != text
+	case Co:
+		return strings.Contains(have, text)
+	case Sw:
+		return strings.HasPrefix(have, text)
+	case Ew:
+		return strings.HasSuffix(have, text)
+	case Gt:
+		return have > text
+	case Ge:
+		return have >= text
+	case Lt:
+		return have < text
+	}
+	return have <= text
+}
+
+// compareMaybe is compareText for a text that may be unassigned: that equals null alone.
+func compareMaybe(f Compare, have any, exact bool) (bool, error) {
+	value, assigned := have.(string)
+	if f.Value == nil {
+		return assigned != (f.Op == Eq), nil
+	}
+	if _, ok := asText(f.Value); !ok {
+		return false, InvalidFilter("%s is a text; compare it with a string in quotes", f.Path)
 	}
 	if !assigned {
 		return f.Op == Ne, nil
 	}
-	switch f.Op {
-	case Eq:
-		return value == want, nil
-	case Ne:
-		return value != want, nil
-	case Co:
-		return strings.Contains(value, want), nil
-	case Sw:
-		return strings.HasPrefix(value, want), nil
-	case Ew:
-		return strings.HasSuffix(value, want), nil
-	case Gt:
-		return value > want, nil
-	case Ge:
-		return value >= want, nil
-	case Lt:
-		return value < want, nil
-	}
-	return value <= want, nil
+	return compareText(f.Op, value, f.Value, exact), nil
 }

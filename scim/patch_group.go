@@ -35,9 +35,8 @@ type GroupChange struct {
 // GroupChanges returns what the operations ask of the group whose id is id, in order. They
 // name what changes and never the whole group, so that the cost does not grow with it.
 // Either all operations are understood or the error names the first that is not.
-func (p *Patch) GroupChanges(id string) ([]GroupChange, error) {
-	var g groupEdit
-	g.id = id
+func (p *Patch) GroupChanges(id string, d Dialect) ([]GroupChange, error) {
+	g := groupEdit{id: id, dialect: d}
 	for i, op := range p.ops {
 		if err := g.apply(op); err != nil {
 			return nil, inOperation(i, err)
@@ -48,6 +47,7 @@ func (p *Patch) GroupChanges(id string) ([]GroupChange, error) {
 
 type groupEdit struct {
 	id      string
+	dialect Dialect
 	changes []GroupChange
 }
 
@@ -88,12 +88,9 @@ func (g *groupEdit) apply(op operation) error {
 }
 
 func (g *groupEdit) applyTarget(v verb, t target, raw []byte, explicit bool) error {
-	if t.URN != "" && !strings.EqualFold(t.URN, GroupURN) {
-		return nil // an extension we do not keep
-	}
 	at := find(groupAttributes, t.Attr)
-	if at < 0 {
-		if explicit {
+	if at < 0 || t.URN != "" && !strings.EqualFold(t.URN, GroupURN) {
+		if explicit && !g.dialect.IgnoreUnknownPaths {
 			return InvalidPath("The path %q names no attribute of a Group; use displayName, externalId or members", t.Path)
 		}
 		return nil

@@ -33,7 +33,7 @@ func TestRecordedGroupPatchesAreUnderstood(t *testing.T) {
 		"patch_onelogin_group_add.json":     change1(AddMembers, "U1"),
 	}
 	for file, want := range cases {
-		got, err := decodePatch(t, string(read(t, file))).GroupChanges("G1")
+		got, err := decodePatch(t, string(read(t, file))).GroupChanges("G1", entra)
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -75,7 +75,7 @@ func TestGroupChanges(t *testing.T) {
 		"filter in the value":       {`{"op":"add","value":{"members[value eq \"U1\"]":{}}}`, change1(AddMembers, "U1")},
 	}
 	for name, c := range cases {
-		got, err := decodePatch(t, operations(c.op)).GroupChanges("G1")
+		got, err := decodePatch(t, operations(c.op)).GroupChanges("G1", entra)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -117,7 +117,7 @@ func TestGroupChangeRefusals(t *testing.T) {
 	}
 	for name, c := range cases {
 		good := `{"op":"add","path":"members","value":[{"value":"U9"}]}`
-		changes, err := decodePatch(t, operations(good, c.op)).GroupChanges("G1")
+		changes, err := decodePatch(t, operations(good, c.op)).GroupChanges("G1", strict)
 		e := refusal(t, err)
 		if e.Type != c.scimType || !strings.Contains(e.Detail, c.says) || !strings.Contains(e.Detail, "PATCH operation 2") || changes != nil {
 			t.Errorf("%s: got %s %q, want %s with %q", name, e.Type, e.Detail, c.scimType, c.says)
@@ -166,7 +166,7 @@ func TestNobodyLeavesWhoIsNotNamed(t *testing.T) {
 			}
 			ops = append(ops, shapes[rng.IntN(len(shapes))](ids))
 		}
-		changes, err := decodePatch(t, operations(ops...)).GroupChanges("G1")
+		changes, err := decodePatch(t, operations(ops...)).GroupChanges("G1", entra)
 		if err != nil {
 			t.Fatalf("%v: %v", ops, err)
 		}

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// ApplyUser applies the operations to u, whose id is id. It is all or nothing: on an error u
+// ApplyUser applies the operations to u, whose id is id, as the dialect means them. It is all or nothing: on an error u
 // is as before. changed is false where the result equals what was there, so that a repeated
 // PATCH moves no version. Only an operation that names active ever changes or gives it.
-func (p *Patch) ApplyUser(u *User, id string) (changed bool, err error) {
+func (p *Patch) ApplyUser(u *User, id string, d Dialect) (changed bool, err error) {
 	work := &User{core: u.core.clone(), enterprise: u.enterprise.clone(), active: u.active, given: u.given}
-	e := edit{user: work, id: id}
+	e := edit{user: work, id: id, dialect: d}
 	for i, op := range p.ops {
 		if err := e.apply(op); err != nil {
 			return false, inOperation(i, err)
@@ -28,10 +28,11 @@ func (p *Patch) ApplyUser(u *User, id string) (changed bool, err error) {
 // edit is the change of one user: the operations of a PATCH, or a whole body, which is an
 // add without path to nothing.
 type edit struct {
-	user *User
-	id   string
-	body bool // POST or PUT: what the server owns is ignored, not refused
-	work int  // comparisons so far, see maxWork
+	user    *User
+	id      string
+	dialect Dialect
+	body    bool // POST or PUT: what the server owns is ignored, not refused
+	work    int  // comparisons so far, see maxWork
 }
 
 func (e *edit) apply(op operation) error {
@@ -120,11 +121,11 @@ func (e *edit) applyTarget(v verb, path string, t target, raw []byte, explicit b
 	case strings.EqualFold(t.URN, EnterpriseURN):
 		o = e.user.enterprise
 	default:
-		return nil // an extension we do not keep: never a reason to fail (Entra, Okta)
+		return e.lenientPath(t, explicit)
 	}
 	at := find(o.attrs, t.Attr)
 	if at < 0 {
-		return nil // one mapping too many in Entra must not fail every update of a person
+		return e.lenientPath(t, explicit)
 	}
 	a := &o.attrs[at]
 	if a.owner != client {
@@ -136,13 +137,13 @@ func (e *edit) applyTarget(v verb, path string, t target, raw []byte, explicit b
 	sub := -1
 	if t.Sub != "" {
 		if sub = find(a.sub, t.Sub); sub < 0 {
-			return nil
+			return e.lenientPath(t, explicit)
 		}
 	}
 	if raw == nil && v != remove {
 		return InvalidValue("%s of %s needs a value", v, path)
 	}
-	c := change{verb: v, name: a.name, attr: a, sub: sub, of: t.of, raw: raw, body: e.body, work: &e.work}
+	c := change{verb: v, name: a.name, attr: a, sub: sub, of: t.of, raw: raw, body: e.body, dialect: e.dialect, work: &e.work}
 	switch {
 	case a.name == "active" && o == e.user.core:
 		return e.setActive(v, raw)
@@ -177,6 +178,15 @@ func (e *edit) applyTarget(v verb, path string, t target, raw []byte, explicit b
 		o.vals[at] = value
 	}
 	return err
+}
+
+// lenientPath drops a change of what is not in the schema, see Dialect.IgnoreUnknownPaths. A name in an object, as a
+// body has them, is dropped in every dialect (RFC 7644 section 3.3).
+func (e *edit) lenientPath(t target, explicit bool) error {
+	if !explicit || e.dialect.IgnoreUnknownPaths {
+		return nil
+	}
+	return InvalidPath("The path %q names no attribute of a User; use one listed in /Schemas", t.Path)
 }
 
 // applySchema applies a change of all attributes of a schema, named by its URN.

@@ -8,6 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// The dialects that tests speak: one with the leniencies of providers, and the RFC's own.
+var entra, strict = DialectOf("entra"), DialectOf("custom")
+
 func decodePatch(t testing.TB, body string) *Patch {
 	t.Helper()
 	p, err := DecodePatch(strings.NewReader(body))
@@ -19,7 +22,7 @@ func decodePatch(t testing.TB, body string) *Patch {
 
 func applyPatch(t testing.TB, u *User, body string) bool {
 	t.Helper()
-	changed, err := decodePatch(t, body).ApplyUser(u, "U1")
+	changed, err := decodePatch(t, body).ApplyUser(u, "U1", entra)
 	if err != nil {
 		t.Fatalf("apply %s: %v", body, err)
 	}
@@ -171,7 +174,7 @@ func TestPatchUserRefusals(t *testing.T) {
 			u := ada(t)
 			before := string(u.Stored())
 			good := `{"op":"replace","value":{"title":"changed","active":false,"emails":[{"value":"new@x.test"},{"value":"w@x.test","type":"work"}]}}`
-			changed, err := decodePatch(t, operations(good, c.op)).ApplyUser(u, "U1")
+			changed, err := decodePatch(t, operations(good, c.op)).ApplyUser(u, "U1", entra)
 			e := refusal(t, err)
 			if e.Status != 400 || e.Type != c.scimType || !strings.Contains(e.Detail, c.says) {
 				t.Errorf("got %d %s %q, want %s with %q", e.Status, e.Type, e.Detail, c.scimType, c.says)
@@ -205,7 +208,7 @@ func TestUnknownAttributeByPathIsIgnored(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if changed, err := p.ApplyUser(u, "U1"); err != nil || changed || string(u.Stored()) != before {
+			if changed, err := p.ApplyUser(u, "U1", entra); err != nil || changed || string(u.Stored()) != before {
 				t.Errorf("%s %s: changed %v, %v", op, path, changed, err)
 			}
 		}
@@ -303,7 +306,7 @@ func TestAPatchThatSearchesTooMuchIsRefused(t *testing.T) {
 	for range MaxOperations - 1 {
 		ops = append(ops, op)
 	}
-	_, err := decodePatch(t, operations(ops...)).ApplyUser(ada(t), "U1")
+	_, err := decodePatch(t, operations(ops...)).ApplyUser(ada(t), "U1", entra)
 	if e := refusal(t, err); e.Type != TypeTooMany || !strings.Contains(e.Detail, "fewer operations") {
 		t.Error(e)
 	}

@@ -4,14 +4,15 @@ import "strings"
 
 // change is one operation on one complex attribute.
 type change struct {
-	verb verb
-	name string
-	attr *attribute
-	sub  int    // index of the sub-attribute, -1 where the path names none
-	of   Filter // the filter in brackets, or nil
-	raw  []byte // nil where none was sent
-	body bool
-	work *int
+	verb    verb
+	name    string
+	attr    *attribute
+	sub     int    // index of the sub-attribute, -1 where the path names none
+	of      Filter // the filter in brackets, or nil
+	raw     []byte // nil where none was sent
+	body    bool
+	dialect Dialect
+	work    *int
 }
 
 // maxWork bounds the comparisons of one request: many operations, each with a long filter on a
@@ -296,10 +297,11 @@ func (c *change) removed(list []*object, hit []int) ([]*object, error) {
 
 // lenientCreate makes the value that a path such as `emails[type eq "work"].value` names and
 // that is not there: Entra adds and replaces by such paths and expects it to appear. The
-// filter has to say plainly what to create; a replace that looks for a value creates nothing.
+// filter has to say plainly what to create; a replace that looks for a value creates nothing, nor does one outside
+// Dialect.CreateOnAbsent.
 func (c *change) lenientCreate() (*object, bool) {
 	e := newObject(c.attr.sub)
-	if c.verb == replace && c.sub < 0 || !c.fill(e, c.of) {
+	if c.verb == replace && (c.sub < 0 || !c.dialect.CreateOnAbsent) || !c.fill(e, c.of) {
 		return nil, false
 	}
 	if c.verb == replace && e.text("value") != "" {

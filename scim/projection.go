@@ -26,9 +26,6 @@ var knownPaths = func() map[string]bool {
 	note("", userAttributes)
 	note("", groupAttributes)
 	note(strings.ToLower(EnterpriseURN)+":", enterpriseAttributes)
-	for _, sub := range []string{"resourcetype", "created", "lastmodified", "location", "version"} {
-		known["meta."+sub] = true
-	}
 	return known
 }()
 
@@ -96,6 +93,9 @@ func (p Projection) Wants(attr string) bool {
 	}
 	return parent != "" && p.only[parent] || top != "" && p.only[top]
 }
+
+// Asks tells whether the attribute was chosen by its own name: what is shown on request only.
+func (p Projection) Asks(attr string) bool { return p.only[pathKey(attr)] && p.Wants(attr) }
 
 // pathKey is Path.Key of a name, and the URN itself where the name is one.
 func pathKey(name string) string {

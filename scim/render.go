@@ -2,7 +2,6 @@ package scim
 
 import (
 	"bytes"
-	"strconv"
 	"time"
 )
 
@@ -10,16 +9,17 @@ import (
 type Meta struct {
 	ID, Location          string
 	Created, LastModified time.Time
-	Version               int64 // shown as the weak ETag W/"n"
+	Version               string // shown as the weak ETag W/"…"; "" is not shown
 }
 
 // GroupRef is one group of a user, as shown in the user's groups.
-type GroupRef struct{ Value, Display string }
+type GroupRef struct{ Value, Display, Ref string }
 
 // GroupView is a Group resource as it is shown. Members is the page of members to show.
 type GroupView struct {
 	DisplayName, ExternalID string
 	Members                 []Member
+	Users                   string // the address of every user, but for the id at its end
 }
 
 // AppendUser appends a User resource. stored is what User.Stored returned. Without a
@@ -40,9 +40,9 @@ func AppendUser(dst, stored []byte, active bool, m Meta, groups []GroupRef, p Pr
 	}
 	if len(groups) > 0 && p.Wants("groups") {
 		dst = append(dst, `,"groups":[`...)
-		value, display := p.Wants("groups.value"), p.Wants("groups.display")
+		as := element{p.Wants("groups.value"), p.Wants("groups.$ref"), p.Wants("groups.display"), p.Wants("groups.type"), "direct"}
 		for i, g := range groups {
-			dst = appendPair(dst, i, g.Value, g.Display, value, display)
+			dst = as.append(dst, i, g.Value, g.Ref, "", g.Display)
 		}
 		dst = append(dst, ']')
 	}
@@ -87,9 +87,9 @@ func AppendGroup(dst []byte, g GroupView, m Meta, p Projection) []byte {
 	}
 	if p.Wants("members") {
 		dst = append(dst, `,"members":[`...)
-		value, display := p.Wants("members.value"), p.Wants("members.display")
+		as := element{p.Wants("members.value"), p.Asks("members.$ref"), p.Wants("members.display"), p.Asks("members.type"), "User"}
 		for i, member := range g.Members {
-			dst = appendPair(dst, i, member.Value, member.Display, value, display)
+			dst = as.append(dst, i, member.Value, g.Users, member.Value, member.Display)
 		}
 		dst = append(dst, ']')
 	}
@@ -104,22 +104,41 @@ func appendText(dst []byte, name, text string) []byte {
 	return appendString(dst, text)
 }
 
-// appendPair appends `{"value":…,"display":…}`, after a comma unless it is the first.
-func appendPair(dst []byte, i int, value, display string, wantValue, wantDisplay bool) []byte {
+// element says what of the elements of groups or members is shown.
+type element struct {
+	value, ref, display, kind bool
+	as                        string // their type
+}
+
+// append appends one, after a comma unless it is the first. The address is in two parts.
+func (e element) append(dst []byte, i int, value, ref, refEnd, display string) []byte {
 	if i > 0 {
 		dst = append(dst, ',')
 	}
 	dst = append(dst, '{')
-	if wantValue {
-		dst = append(dst, `"value":`...)
-		dst = appendString(dst, value)
-	}
-	if wantDisplay && display != "" {
-		if wantValue {
+	first := len(dst)
+	name := func(s string) {
+		if len(dst) > first {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `"display":`...)
+		dst = append(append(append(dst, '"'), s...), '"', ':')
+	}
+	if e.value {
+		name("value")
+		dst = appendString(dst, value)
+	}
+	if e.ref {
+		name("$ref")
+		dst = appendString(dst, ref)
+		dst = append(append(dst[:len(dst)-1], refEnd...), '"') // ids need no escaping
+	}
+	if e.display && display != "" {
+		name("display")
 		dst = appendString(dst, display)
+	}
+	if e.kind {
+		name("type")
+		dst = appendString(dst, e.as)
 	}
 	return append(dst, '}')
 }
@@ -153,10 +172,8 @@ func appendMeta(dst []byte, resourceType string, m Meta, p Projection) []byte {
 	if m.Location != "" && name("location") {
 		dst = appendString(dst, m.Location)
 	}
-	if name("version") {
-		dst = append(dst, `"W/\"`...)
-		dst = strconv.AppendInt(dst, m.Version, 10)
-		dst = append(dst, `\""`...)
+	if m.Version != "" && name("version") {
+		dst = appendString(dst, ETag(m.Version))
 	}
 	return append(dst, '}')
 }

@@ -10,17 +10,17 @@ import (
 )
 
 var meta = Meta{
-	ID: "U1", Location: "https://outpost.test/scim/v2/c/Users/U1", Version: 3,
+	ID: "U1", Location: "https://outpost.test/scim/v2/c/Users/U1", Version: "3",
 	Created:      time.Date(2026, 11, 24, 9, 0, 0, 0, time.FixedZone("", 3600)),
 	LastModified: time.Date(2026, 11, 24, 9, 0, 0, 123456789, time.UTC),
 }
 
 const (
 	metaJSON  = `"meta":{"resourceType":"User","created":"2026-11-24T08:00:00.000Z","lastModified":"2026-11-24T09:00:00.123Z","location":"https://outpost.test/scim/v2/c/Users/U1","version":"W/\"3\""}`
-	groupJSON = `"groups":[{"value":"G1","display":"R&D"},{"value":"G2"}]`
+	groupJSON = `"groups":[{"value":"G1","$ref":"https://outpost.test/scim/v2/c/Groups/G1","display":"R&D","type":"direct"},{"value":"G2","$ref":"https://outpost.test/scim/v2/c/Groups/G2","type":"direct"}]`
 )
 
-var refs = []GroupRef{{"G1", "R&D"}, {"G2", ""}}
+var refs = []GroupRef{{"G1", "R&D", "https://outpost.test/scim/v2/c/Groups/G1"}, {"G2", "", "https://outpost.test/scim/v2/c/Groups/G2"}}
 
 func TestAppendUser(t *testing.T) {
 	t.Parallel()
@@ -72,9 +72,9 @@ func TestAUserThatCannotBeReadStillShows(t *testing.T) {
 
 func TestAppendGroup(t *testing.T) {
 	t.Parallel()
-	meta := Meta{ID: "G1", Version: 1}
+	meta := Meta{ID: "G1", Version: "1"}
 	const head, tail = `{"schemas":["` + GroupURN + `"],"id":"G1"`, `"meta":{"resourceType":"Group","version":"W/\"1\""}}`
-	full := GroupView{"R&D", "x", []Member{{"U1", "ada"}, {"U2", ""}}}
+	full := GroupView{"R&D", "x", []Member{{"U1", "ada"}, {"U2", ""}}, "https://outpost.test/scim/v2/c/Users/"}
 	cases := []struct {
 		group                GroupView
 		attributes, excluded string

@@ -27,6 +27,7 @@ const (
 	complexKind   kind = "complex"
 	referenceKind kind = "reference"
 	binaryKind    kind = "binary"
+	dateTimeKind  kind = "dateTime"
 )
 
 // owner says who writes an attribute.
@@ -51,7 +52,9 @@ type attribute struct {
 	common    bool // of RFC 7643 section 3.1: not listed in /Schemas
 	unique    bool
 	text      textClass
+	onRequest bool // shown only where the client asks for it by name (returned: request)
 	canonical []string
+	fixed     []string // the only value that we ever give it
 	refersTo  []string
 	sub       []attribute
 	about     string
@@ -108,9 +111,15 @@ func common(a attribute) attribute {
 var (
 	externalIDAttribute = common(attribute{name: "externalId", kind: stringKind, text: idText, caseExact: true})
 	idAttribute         = common(attribute{name: "id", kind: stringKind, owner: server, caseExact: true})
-	metaAttribute       = common(attribute{name: "meta", kind: complexKind, owner: server})
-	schemasAttribute    = common(attribute{name: "schemas", kind: stringKind, owner: nobody})
-	passwordAttribute   = common(attribute{name: "password", kind: stringKind, owner: nobody})
+	metaAttribute       = common(attribute{name: "meta", kind: complexKind, owner: server, sub: []attribute{
+		{name: "resourceType", kind: stringKind, caseExact: true},
+		{name: "created", kind: dateTimeKind},
+		{name: "lastModified", kind: dateTimeKind},
+		{name: "location", kind: referenceKind, caseExact: true},
+		{name: "version", kind: stringKind, caseExact: true},
+	}})
+	schemasAttribute  = common(attribute{name: "schemas", kind: stringKind, owner: nobody})
+	passwordAttribute = common(attribute{name: "password", kind: stringKind, owner: nobody})
 )
 
 // userAttributes is the core User schema (RFC 7643 section 4.1), in the order of our answers.
@@ -150,7 +159,9 @@ var userAttributes = []attribute{
 	}},
 	{name: "groups", kind: complexKind, multi: true, owner: server, about: "The groups of the person. Changed through the groups.", sub: []attribute{
 		{name: "value", kind: stringKind, owner: server, caseExact: true, about: "The id of the group."},
+		{name: "$ref", kind: referenceKind, owner: server, caseExact: true, refersTo: []string{"Group"}, about: "The address of the group."},
 		{name: "display", kind: stringKind, owner: server, about: "The name of the group."},
+		{name: "type", kind: stringKind, owner: server, canonical: []string{"direct", "indirect"}, fixed: []string{"direct"}, about: "Always direct: groups hold people and no groups."},
 	}},
 	listOf("entitlements", "Entitlements. They grant nothing by themselves.", text("", plainText, "The entitlement.")),
 	listOf("roles", "Roles. They grant nothing by themselves.", text("", plainText, "The role.")),
@@ -180,7 +191,9 @@ var groupAttributes = []attribute{
 		about: "The name of the group. Compared without regard to case."},
 	{name: "members", kind: complexKind, multi: true, about: "The members of the group: users, never other groups.", sub: []attribute{
 		{name: "value", kind: stringKind, text: idText, caseExact: true, immutable: true, about: "The id of the user."},
+		{name: "$ref", kind: referenceKind, owner: server, caseExact: true, onRequest: true, refersTo: []string{"User"}, about: "The address of the user."},
 		{name: "display", kind: stringKind, owner: server, about: "The userName of the user."},
+		{name: "type", kind: stringKind, owner: server, onRequest: true, canonical: []string{"User"}, fixed: []string{"User"}, about: "Always User."},
 	}},
 	idAttribute, metaAttribute, schemasAttribute,
 }

@@ -37,6 +37,8 @@ type dialect struct {
 	notIn func(column string) string
 	// forUpdate and skipLocked end a SELECT that locks; SQLite has one writer and needs neither.
 	forUpdate, skipLocked string
+	// forUpdateOf is forUpdate for the rows of one table of a join.
+	forUpdateOf func(alias string) string
 	// forShare ends a SELECT of rows that must not change before the transaction ends.
 	forShare string
 	// oneStatement says that several INSERTs may share a statement (data-modifying WITH).
@@ -51,8 +53,17 @@ type dialect struct {
 	span func(from, to string) string
 	// epoch is the beginning of Unix time.
 	epoch string
-	// email matches an e-mail of directory_users.resource by its lower-case address, emailType by its type, emailOfType by both.
-	email, emailType, emailOfType string
+	// resource is what is at a path in a person's resource, as filters see it: the empty path is all of it.
+	resource func(path []string) string
+	// elements is the FROM item of the elements of a list of a person's resource, element the JSON of one, and preferred
+	// the order in which the primary one comes first, and the others as they were sent.
+	elements           func(name string) string
+	element, preferred string
+	// text is a text below a piece of JSON, in lower case unless it is exact; truth a boolean, false where there is none.
+	text  func(json, name string, exact bool) string
+	truth func(json, name string) string
+	// contains, startsWith and endsWith look for a text in another, and tell how often they name it.
+	contains, startsWith, endsWith func(text string) (sql string, times int)
 	// tookList reads its parameter, a JSON list of Took, as the rows v.
 	tookList string
 }
@@ -71,6 +82,7 @@ var postgresDialect = dialect{
 		return "NOT EXISTS (SELECT 1 FROM unnest(CAST(? AS uuid[])) AS v WHERE v = " + column + ")"
 	},
 	forUpdate:    " FOR NO KEY UPDATE", // what foreign keys ask for goes beside it
+	forUpdateOf:  func(alias string) string { return " FOR NO KEY UPDATE OF " + alias },
 	skipLocked:   " FOR NO KEY UPDATE SKIP LOCKED",
 	forShare:     " FOR SHARE",
 	oneStatement: true,
@@ -82,10 +94,32 @@ var postgresDialect = dialect{
 	span: func(from, to string) string {
 		return "CAST(date_part('epoch', " + to + " - " + from + ") * 1000 AS bigint)"
 	},
-	email:       "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ?)",
-	emailType:   "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'type') = ?)",
-	emailOfType: "EXISTS (SELECT 1 FROM json_array_elements(directory_users.resource->'emails') e WHERE lower(e->>'value') = ? AND lower(e->>'type') = ?)",
-	tookList:    "json_to_recordset(CAST(? AS json)) AS v (workspace_id uuid, id uuid, took bigint)",
+	resource: func(path []string) string {
+		sql := "coalesce(directory_users.searched, directory_users.resource)"
+		for _, name := range path {
+			sql += "->'" + literal(name) + "'"
+		}
+		return sql
+	},
+	elements: func(name string) string {
+		return "json_array_elements(coalesce(directory_users.searched, directory_users.resource)->'" + literal(name) + "') WITH ORDINALITY AS e(v, n)"
+	},
+	element:   "e.v",
+	preferred: "coalesce(e.v->>'primary' = 'true', false) DESC, e.n",
+	text: func(json, name string, exact bool) string {
+		sql := "(" + json + "->>'" + literal(name) + `') COLLATE "C"`
+		if exact {
+			return "(" + sql + ")"
+		}
+		return "lower(" + sql + ")" // of a text in C, that is ASCII
+	},
+	truth: func(json, name string) string {
+		return "coalesce(" + json + "->>'" + literal(name) + "' = 'true', false)"
+	},
+	contains:   func(text string) (string, int) { return "strpos(" + text + ", ?) > 0", 1 },
+	startsWith: func(text string) (string, int) { return "starts_with(" + text + ", ?)", 1 },
+	endsWith:   func(text string) (string, int) { return "right(" + text + ", length(CAST(? AS text))) = ?", 2 },
+	tookList:   "json_to_recordset(CAST(? AS json)) AS v (workspace_id uuid, id uuid, took bigint)",
 }
 
 var sqliteDialect = dialect{
@@ -99,16 +133,37 @@ var sqliteDialect = dialect{
 		}
 		return `["` + strings.Join(ids, `","`) + `"]`
 	},
-	in:    "IN (SELECT value FROM json_each(?))",
-	notIn: func(column string) string { return column + " NOT IN (SELECT value FROM json_each(?))" },
-	epoch: "'1970-01-01 00:00:00+00:00'",
+	in:          "IN (SELECT value FROM json_each(?))",
+	notIn:       func(column string) string { return column + " NOT IN (SELECT value FROM json_each(?))" },
+	forUpdateOf: func(string) string { return "" },
+	epoch:       "'1970-01-01 00:00:00+00:00'",
 	span: func(from, to string) string {
 		return "CAST(round((unixepoch(" + to + ", 'subsec') - unixepoch(" + from + ", 'subsec')) * 1000) AS INTEGER)"
 	},
-	email:       "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ?)",
-	emailType:   "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'type') = ?)",
-	emailOfType: "EXISTS (SELECT 1 FROM json_each(directory_users.resource, '$.emails') e WHERE lower(e.value->>'value') = ? AND lower(e.value->>'type') = ?)",
-	tookList:    "(SELECT value->>'workspace_id' AS workspace_id, value->>'id' AS id, value->>'took' AS took FROM json_each(?)) AS v",
+	resource: func(path []string) string {
+		sql := "coalesce(directory_users.searched, directory_users.resource)"
+		for _, name := range path {
+			sql += `->'$."` + literal(name) + `"'`
+		}
+		return sql
+	},
+	elements: func(name string) string {
+		return `json_each(coalesce(directory_users.searched, directory_users.resource), '$."` + literal(name) + `"') AS e`
+	},
+	element:   "e.value",
+	preferred: `coalesce(e.value->>'$."primary"', 0) DESC, e.key`,
+	text: func(json, name string, exact bool) string {
+		sql := json + `->>'$."` + literal(name) + `"'`
+		if exact {
+			return "(" + sql + ")"
+		}
+		return "lower(" + sql + ")" // without an extension, that is ASCII
+	},
+	truth:      func(json, name string) string { return "coalesce(" + json + `->>'$."` + literal(name) + `"', false)` },
+	contains:   func(text string) (string, int) { return "instr(" + text + ", ?) > 0", 1 },
+	startsWith: func(text string) (string, int) { return "substr(" + text + ", 1, length(?)) = ?", 2 },
+	endsWith:   func(text string) (string, int) { return "substr(" + text + ", -length(?)) = ?", 2 },
+	tookList:   "(SELECT value->>'workspace_id' AS workspace_id, value->>'id' AS id, value->>'took' AS took FROM json_each(?)) AS v",
 }
 
 // sqliteTime is how the SQLite driver writes a time with _time_format=sqlite; UTC throughout, so text order is time order.

@@ -17,8 +17,8 @@ const manyOperations = `
 CREATE FUNCTION v7(ms bigint, i bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT (lpad(to_hex(ms), 12, '0') || '7' || substr(md5(i::text), 1, 3) || '8' || substr(md5(i::text), 4, 15))::uuid $$;
 CREATE TEMP TABLE k AS SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 55000 AS t0, workspace_id AS w, id AS c FROM connections;
 INSERT INTO workspaces SELECT md5('w' || i)::uuid, 's' || i, 'W' || i, 'enterprise', now() FROM generate_series(0, 49) i;
-INSERT INTO directory_users (id, workspace_id, connection_id, user_name, user_name_key, email, email_key, email_count, display_name, active, linked, version, period, resource, created_at, updated_at)
-	SELECT v7(t0 - CASE WHEN i <= 1000 THEN 86400000 ELSE 0 END + i * 5, i), w, c, 'u' || i, 'u' || i, 'u' || i, 'u' || i, 1, 'User ' || i, true, true, 1, 1, '{}', now(), now() FROM k, generate_series(1, 10000) i;
+INSERT INTO directory_users (id, workspace_id, connection_id, user_name, user_name_key, email, email_key, display_name, active, linked, version, period, resource, created_at, updated_at)
+	SELECT v7(t0 - CASE WHEN i <= 1000 THEN 86400000 ELSE 0 END + i * 5, i), w, c, 'u' || i, 'u' || i, 'u' || i, 'u' || i, 'User ' || i, true, true, 1, 1, '{}', now(), now() FROM k, generate_series(1, 10000) i;
 INSERT INTO members (id, workspace_id, email, email_key, name, role, status, directory_user_id, created_at, updated_at)
 	SELECT v7(t0 - CASE WHEN i <= 1000 THEN 86400000 ELSE 0 END + i * 5 + 40, i + 7000000), w, 'u' || i, 'u' || i, 'User ' || i, 'member', 'invited', v7(t0 - CASE WHEN i <= 1000 THEN 86400000 ELSE 0 END + i * 5, i), now(), now() FROM k, generate_series(1, 9000) i;
 INSERT INTO directory_groups (id, workspace_id, connection_id, display_name, name_key, version, created_at, updated_at) SELECT v7(t0 - 99000000, i), w, c, 'G' || i, 'g' || i, 1, now(), now() FROM k, generate_series(1, 3) i;

@@ -14,11 +14,9 @@ func (s *Store) Group(ctx context.Context, connectionID, id string) (models.Grou
 	return g, translate(err, "the group "+id)
 }
 
-// Groups lists living groups of a connection in the order they came, and how many meet w in all. A nil w takes all.
-func (s *Store) Groups(ctx context.Context, connectionID string, w *Where, offset, limit int) ([]models.Group, int, error) {
-	var gs []models.Group
-	total, err := s.page(ctx, &gs, "directory_groups", connectionID, w, offset, limit, func() int { return len(gs) })
-	return gs, total, err
+// Groups lists living groups of a connection.
+func (s *Store) Groups(ctx context.Context, q Listing) (Page[models.Group], error) {
+	return page[models.Group](ctx, s, "directory_groups", q)
 }
 
 // GroupMember is one living person in a group.
@@ -43,12 +41,23 @@ type UserGroup struct {
 	DisplayName string
 }
 
+func userGroups(d dialect) string {
+	return `SELECT m.user_id, g.id AS group_id, g.display_name FROM memberships m JOIN directory_groups g ON g.id = m.group_id
+		WHERE m.user_id ` + d.in + ` AND NOT m.removed AND g.removed_at IS NULL ORDER BY m.user_id, g.id`
+}
+
 // UserGroups lists the groups that each of the people is in.
 func (s *Store) UserGroups(ctx context.Context, userIDs ...string) ([]UserGroup, error) {
 	var gs []UserGroup
-	err := s.r(ctx).Raw(`SELECT m.user_id, g.id AS group_id, g.display_name FROM memberships m JOIN directory_groups g ON g.id = m.group_id
-		WHERE m.user_id `+s.dialect.in+` AND NOT m.removed AND g.removed_at IS NULL ORDER BY m.user_id, g.id`, s.dialect.list(userIDs)).Scan(&gs).Error
+	err := s.r(ctx).Raw(userGroups(s.dialect), s.dialect.list(userIDs)).Scan(&gs).Error
 	return gs, translate(err, "groups")
+}
+
+// UserGroups lists the groups that a person is in.
+func (tx *Tx) UserGroups(userID string) ([]UserGroup, error) {
+	var gs []UserGroup
+	_, err := tx.query(&gs, "groups", userGroups(tx.store.dialect), tx.store.dialect.list([]string{userID}))
+	return gs, err
 }
 
 // LockGroup reads a living group of a connection and locks the row for the transaction.
@@ -136,9 +145,15 @@ func (tx *Tx) ChangedMembers(groupID string, version int64, limit int) (changed 
 	return changed, total, err
 }
 
-// LeaveGroups forgets every membership of a person: the deleted are in no group.
-func (tx *Tx) LeaveGroups(userID string) error {
-	_, err := tx.exec("leave groups", "DELETE FROM memberships WHERE user_id = ?", userID)
+// LeaveGroups forgets every membership of a person: the deleted are in no group. Their groups count the departure.
+func (tx *Tx) LeaveGroups(userID string, now time.Time) error {
+	// In one order: two people in the same groups may be deleted at once.
+	_, err := tx.exec("leave groups", `UPDATE directory_groups SET departures = departures + 1, updated_at = ? WHERE id IN (SELECT g.id FROM directory_groups g JOIN memberships m ON m.group_id = g.id
+		WHERE m.user_id = ? AND NOT m.removed ORDER BY g.id`+tx.store.dialect.forUpdateOf("g")+`)`, now.UTC(), userID)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec("leave groups", "DELETE FROM memberships WHERE user_id = ?", userID)
 	return err
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strconv"
 	"strings"
@@ -39,12 +40,17 @@ type gate struct {
 // An error of code Unavailable may leave it open whether the commit took place; callers make writes safe to repeat.
 func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	var err error
-	for try := 0; try < 3; try++ {
-		if err = s.writeOnce(ctx, fn); err == nil || !again(err) {
-			break
+	for try := 1; ; try++ {
+		if err = s.writeOnce(ctx, fn); err == nil || !again(err) || try == 3 {
+			return translate(err, "write")
+		}
+		// Time for the one that won, or the two meet again at once.
+		select {
+		case <-time.After(time.Duration(5+rand.IntN(20)) * time.Millisecond * time.Duration(try)):
+		case <-ctx.Done():
+			return translate(ctx.Err(), "write")
 		}
 	}
-	return translate(err, "write")
 }
 
 func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {

@@ -2,79 +2,10 @@ package store
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"outpost/models"
 )
-
-// Where is a condition on directory people or groups, made by the functions of this file alone: nothing from outside
-// reaches SQL as text.
-type Where struct {
-	make func(d dialect) (string, []any)
-	// few says that hardly any row meets the condition, and that an index finds them.
-	few bool
-}
-
-func where(few bool, sql string, args ...any) Where {
-	return Where{func(dialect) (string, []any) { return sql, args }, few}
-}
-
-// The conditions that lists can be narrowed by. Keys are folded.
-func IDIs(id string) Where            { return where(true, "id = ?", id) }
-func UserNameIs(key string) Where     { return where(true, "user_name_key = ?", key) }
-func GroupNameIs(key string) Where    { return where(true, "name_key = ?", key) }
-func ExternalIDIs(id string) Where    { return where(true, "external_id = ?", id) }
-func ActiveIs(active bool) Where      { return where(false, "active = ?", active) }
-func DisplayNameIs(name string) Where { return where(false, "lower(display_name) = lower(?)", name) }
-
-// Nothing is the condition that no row meets.
-func Nothing() Where { return where(true, "1 = 0") }
-
-// EmailIs matches people with the e-mail address, whose key is folded; kind "" matches an address of any type.
-// An index finds the address a member is reached at; only people with several are searched in their resource.
-func EmailIs(key, kind string) Where {
-	return Where{few: true, make: func(d dialect) (string, []any) {
-		lower := strings.ToLower(key)
-		if kind == "" {
-			return "((email_key = ? AND email_count = 1) OR (email_count > 1 AND " + d.email + "))", []any{key, lower}
-		}
-		kind := strings.ToLower(kind)
-		return "((email_key = ? AND email_count = 1 AND " + d.emailType + ") OR (email_count > 1 AND " + d.emailOfType + "))", []any{key, kind, lower, kind}
-	}}
-}
-
-// HasMember matches groups with the person among their members.
-func HasMember(userID string) Where {
-	return where(false, "EXISTS (SELECT 1 FROM memberships m WHERE m.group_id = directory_groups.id AND m.user_id = ? AND NOT m.removed)", userID)
-}
-
-// All matches what meets every one of ws.
-func All(ws ...Where) Where {
-	few := false
-	for _, w := range ws {
-		few = few || w.few
-	}
-	return Where{few: few, make: func(d dialect) (string, []any) {
-		sql, args := make([]string, len(ws)), []any{}
-		for i, w := range ws {
-			s, a := w.make(d)
-			sql[i] = s
-			args = append(args, a...)
-		}
-		return "(" + strings.Join(sql, " AND ") + ")", args
-	}}
-}
-
-// living is the condition for one connection's rows that SCIM shows, narrowed by w.
-func (s *Store) living(connectionID string, w *Where) (string, []any) {
-	sql, args := "connection_id = ? AND removed_at IS NULL", []any{connectionID}
-	if w != nil {
-		more, moreArgs := w.make(s.dialect)
-		sql, args = sql+" AND "+more, append(args, moreArgs...)
-	}
-	return sql, args
-}
 
 // User finds a living person of a connection.
 func (s *Store) User(ctx context.Context, connectionID, id string) (models.User, error) {
@@ -83,28 +14,26 @@ func (s *Store) User(ctx context.Context, connectionID, id string) (models.User,
 	return u, translate(err, "the user "+id)
 }
 
-// Users lists living people of a connection in the order they came, and how many meet w in all.
-// A nil w takes everybody. The count is left out, as the length of the page, when the page shows it.
-func (s *Store) Users(ctx context.Context, connectionID string, w *Where, offset, limit int) ([]models.User, int, error) {
-	var us []models.User
-	total, err := s.page(ctx, &us, "directory_users", connectionID, w, offset, limit, func() int { return len(us) })
-	return us, total, err
+// Users lists living people of a connection.
+func (s *Store) Users(ctx context.Context, q Listing) (Page[models.User], error) {
+	return page[models.User](ctx, s, "directory_users", q)
 }
 
 // Few reports whether an index finds the few rows that meet the condition: what LookUp is for.
 func (w *Where) Few() bool { return w != nil && w.few }
 
-// LookUp is Users for a condition that few meet, through a door: one statement for both.
-func (s *Store) LookUp(ctx context.Context, door Door, w *Where, offset, limit int) ([]models.User, int, error) {
-	if limit == 0 {
-		return s.lookUpSlowly(ctx, door, w, offset, limit)
+// LookUp is Users for a condition that few meet, in no order but their own, through a door: one statement for both.
+func (s *Store) LookUp(ctx context.Context, door Door, q Listing) (Page[models.User], error) {
+	if q.Limit == 0 {
+		return s.lookUpSlowly(ctx, door, q)
 	}
-	sql, args := s.living(door.ConnectionID, w)
+	sql, args := s.living(q.ConnectionID, q.Where)
 	// Past GORM, and without the person: most look-ups of a bulk assignment find nobody.
 	rows, err := s.r(ctx).Statement.ConnPool.QueryContext(ctx, numbered("WITH found AS MATERIALIZED (SELECT id FROM directory_users WHERE "+sql+`)
-		SELECT c.stamp, found.id FROM connections c LEFT JOIN found ON true WHERE c.id = ? ORDER BY found.id LIMIT ? OFFSET ?`), append(args, door.ConnectionID, limit, offset)...)
+		SELECT c.stamp, found.id FROM connections c LEFT JOIN found ON true WHERE c.id = ? ORDER BY found.id LIMIT ? OFFSET ?`), append(args, door.ConnectionID, q.Limit, q.Offset)...)
+	var none Page[models.User]
 	if err != nil {
-		return nil, 0, translate(err, "users")
+		return none, translate(err, "users")
 	}
 	defer rows.Close()
 	var ids []string
@@ -113,10 +42,10 @@ func (s *Store) LookUp(ctx context.Context, door Door, w *Where, offset, limit i
 		var stamp int64
 		var id *string
 		if err := rows.Scan(&stamp, &id); err != nil {
-			return nil, 0, translate(err, "users")
+			return none, translate(err, "users")
 		}
 		if stamp != door.Stamp {
-			return nil, 0, ErrDoor
+			return none, ErrDoor
 		}
 		known = true
 		if id != nil {
@@ -125,52 +54,29 @@ func (s *Store) LookUp(ctx context.Context, door Door, w *Where, offset, limit i
 	}
 	switch err := rows.Err(); {
 	case err != nil:
-		return nil, 0, translate(err, "users")
-	case !known && offset > 0 || len(ids) == limit: // past the end, or more than a page
-		return s.lookUpSlowly(ctx, door, w, offset, limit)
+		return none, translate(err, "users")
+	case !known && q.Offset > 0 || len(ids) == q.Limit: // past the end, or more than a page
+		return s.lookUpSlowly(ctx, door, q)
 	case !known:
-		return nil, 0, ErrDoor
+		return none, ErrDoor
 	case len(ids) == 0:
-		return nil, 0, nil
+		return none, nil
 	}
 	rows.Close()
-	var users []models.User
-	err = s.r(ctx).Raw("SELECT * FROM directory_users WHERE id "+s.dialect.in+" ORDER BY id", s.dialect.list(ids)).Scan(&users).Error
-	return users, offset + len(users), translate(err, "users")
+	users, err := byID[models.User](ctx, s, "directory_users", ids)
+	return Page[models.User]{Rows: users, Total: q.Offset + len(users)}, err
 }
 
 // lookUpSlowly is LookUp where the answer takes a count.
-func (s *Store) lookUpSlowly(ctx context.Context, door Door, w *Where, offset, limit int) ([]models.User, int, error) {
+func (s *Store) lookUpSlowly(ctx context.Context, door Door, q Listing) (Page[models.User], error) {
 	stamp, err := s.Stamp(ctx, door.ConnectionID)
 	if err != nil {
-		return nil, 0, err
+		return Page[models.User]{}, err
 	}
 	if stamp != door.Stamp {
-		return nil, 0, ErrDoor
+		return Page[models.User]{}, ErrDoor
 	}
-	return s.Users(ctx, door.ConnectionID, w, offset, limit)
-}
-
-// page reads one page of a table into dest and counts the whole.
-func (s *Store) page(ctx context.Context, dest any, table, connectionID string, w *Where, offset, limit int, got func() int) (int, error) {
-	sql, args := s.living(connectionID, w)
-	if limit > 0 {
-		from := "SELECT * FROM " + table + " WHERE " + sql
-		if w != nil && w.few {
-			// Left alone, the planner walks the list in its order until it has met the few: all of it.
-			from = "WITH found AS MATERIALIZED (" + from + ") SELECT * FROM found"
-		}
-		err := s.r(ctx).Raw(from+" ORDER BY id LIMIT ? OFFSET ?", append(append([]any{}, args...), limit, offset)...).Scan(dest).Error
-		if err != nil {
-			return 0, translate(err, table)
-		}
-		if n := got(); n < limit && (n > 0 || offset == 0) {
-			return offset + n, nil
-		}
-	}
-	var total int64
-	err := s.r(ctx).Raw("SELECT count(*) FROM "+table+" WHERE "+sql, args...).Scan(&total).Error
-	return int(total), translate(err, table)
+	return s.Users(ctx, q)
 }
 
 // LockUser reads a living person of a connection and locks the row for the transaction.
@@ -183,9 +89,43 @@ func (tx *Tx) LockUserByName(connectionID, key string) (models.User, error) {
 	return tx.user("SELECT * FROM directory_users WHERE user_name_key = ? AND connection_id = ? AND removed_at IS NULL"+tx.store.dialect.forUpdate, "the user "+key, key, connectionID)
 }
 
-// UserByExternalID finds a living person of a connection by the provider's id.
-func (tx *Tx) UserByExternalID(connectionID, externalID string) (models.User, error) {
-	return tx.user("SELECT * FROM directory_users WHERE external_id = ? AND connection_id = ? AND removed_at IS NULL", "the user "+externalID, externalID, connectionID)
+// LockUserByExternalID is LockUser by the provider's id.
+func (tx *Tx) LockUserByExternalID(connectionID, externalID string) (models.User, error) {
+	return tx.user("SELECT * FROM directory_users WHERE external_id = ? AND connection_id = ? AND removed_at IS NULL"+tx.store.dialect.forUpdate, "the user "+externalID, externalID, connectionID)
+}
+
+// ErrGone says that UnlessGone found somebody, or that the door has closed.
+var ErrGone = &models.Error{Code: models.Stale, Detail: "somebody with that name was there before"}
+
+// UnlessGone turns the transaction back with ErrGone when a deleted person of the connection has the userName or the
+// externalId of u. Ask for it after Require, which it is then a part of, and before anything else.
+func (tx *Tx) UnlessGone(u models.User) {
+	sql, args := "SELECT 1", []any{}
+	if tx.first != nil {
+		sql, args = tx.first.sql, tx.first.args
+	} else {
+		sql += " WHERE true"
+	}
+	sql += " AND NOT EXISTS (SELECT 1 FROM directory_users g WHERE g.user_name_key = ? AND g.connection_id = ? AND g.removed_at IS NOT NULL)"
+	args = append(args, u.UserNameKey, u.ConnectionID)
+	if u.ExternalID != nil {
+		sql += " AND NOT EXISTS (SELECT 1 FROM directory_users g WHERE g.external_id = ? AND g.connection_id = ? AND g.removed_at IS NOT NULL)"
+		args = append(args, *u.ExternalID, u.ConnectionID)
+	}
+	tx.first = &gate{sql: sql, args: args, closed: ErrGone}
+}
+
+// LockGone finds and locks the deleted person of u's connection who is the same as u: the last with the externalId, else the last
+// with the userName whose externalId does not say otherwise.
+func (tx *Tx) LockGone(u models.User) (models.User, error) {
+	external := ""
+	if u.ExternalID != nil {
+		external = *u.ExternalID
+	}
+	return tx.user(`SELECT * FROM directory_users WHERE id = (SELECT id FROM (
+		SELECT id, removed_at, 1 AS rank FROM directory_users WHERE external_id = ? AND connection_id = ? AND removed_at IS NOT NULL
+		UNION ALL SELECT id, removed_at, 2 FROM directory_users WHERE user_name_key = ? AND connection_id = ? AND removed_at IS NOT NULL AND (external_id IS NULL OR ? = '')
+		) g ORDER BY rank, removed_at DESC LIMIT 1)`+tx.store.dialect.forUpdate, "the user "+u.UserName, external, u.ConnectionID, u.UserNameKey, u.ConnectionID, external)
 }
 
 // Desired reads a person as the directory wants them now, the deleted included.
@@ -242,11 +182,22 @@ func (tx *Tx) user(sql, what string, args ...any) (models.User, error) {
 
 // SaveUser writes every changeable column of a person that the transaction has locked.
 func (tx *Tx) SaveUser(u models.User) error {
-	n, err := tx.exec("save the user", `UPDATE directory_users SET user_name = ?, user_name_key = ?, external_id = ?, email = ?, email_key = ?, email_count = ?,
-		display_name = ?, active = ?, linked = ?, version = ?, period = ?, kept_version = ?, resource = ?, updated_at = ?, removed_at = ? WHERE id = ?`,
-		u.UserName, u.UserNameKey, u.ExternalID, u.Email, u.EmailKey, u.EmailCount, u.DisplayName, u.Active, u.Linked, u.Version, u.Period, u.KeptVersion,
-		u.Resource, u.UpdatedAt.UTC(), plain(u.RemovedAt), u.ID)
+	n, err := tx.exec("save the user", `UPDATE directory_users SET user_name = ?, user_name_key = ?, external_id = ?, email = ?, email_key = ?,
+		display_name = ?, active = ?, linked = ?, version = ?, period = ?, kept_version = ?, resource = ?, searched = ?, updated_at = ?, removed_at = ? WHERE id = ?`,
+		u.UserName, u.UserNameKey, u.ExternalID, u.Email, u.EmailKey, u.DisplayName, u.Active, u.Linked, u.Version, u.Period, u.KeptVersion,
+		u.Resource, u.Searched, u.UpdatedAt.UTC(), plain(u.RemovedAt), u.ID)
 	return affected(n, err, "the user")
+}
+
+// SetEmails makes a person's other addresses those that User.OtherEmails says.
+func (tx *Tx) SetEmails(u models.User) error {
+	if _, err := tx.exec("save the addresses", "DELETE FROM directory_emails WHERE user_id = ?", u.ID); err != nil {
+		return err
+	}
+	for _, key := range u.OtherEmails {
+		tx.Add(&models.DirectoryEmail{ConnectionID: u.ConnectionID, EmailKey: key, UserID: u.ID})
+	}
+	return nil
 }
 
 // DropMirrors deletes the unlinked mirrors of a member in a connection: the person has another row there.

@@ -105,11 +105,11 @@ func TestPersonOfADeletedConnectionLosesAccessInTheAnswer(t *testing.T) {
 		}
 		stop()
 		caller := directory.Caller{WorkspaceID: w.Workspace.ID, ConnectionID: second.Connection.ID}
-		us, _, err := w.Directory.Users(t.Context(), caller, nil, scim.Page{StartIndex: 1, Count: 10})
+		page, err := w.Directory.Users(t.Context(), caller, scim.Query{Page: scim.Page{StartIndex: 1, Count: 10}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, u := range us {
+		for _, u := range page.Rows {
 			if u.UserName == "ada@acme.test" {
 				if err := w.Directory.DeleteUser(t.Context(), caller, u.ID); err != nil {
 					t.Fatal(err)

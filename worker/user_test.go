@@ -157,7 +157,8 @@ func TestLastOwnerIsHeld(t *testing.T) {
 	t.Parallel()
 	fixture.Each(t, func(t *testing.T, w *fixture.World) {
 		w.Mailbox(nil)
-		us, _, err := w.Directory.Users(t.Context(), w.Caller(), nil, scim.Page{StartIndex: 1, Count: 10})
+		page, err := w.Directory.Users(t.Context(), w.Caller(), scim.Query{Page: scim.Page{StartIndex: 1, Count: 10}})
+		us := page.Rows
 		if err != nil || len(us) != 1 || us[0].UserName != "owner@acme.test" {
 			t.Fatalf("the owner is not mirrored: %v %v", us, err)
 		}

@@ -94,8 +94,8 @@ func TestInvitedByHandGetsOneMailAndIsShownToTheDirectory(t *testing.T) {
 		}
 		name := store.UserNameIs("bo.lindahl@acme.test")
 		testkit.Eventually(t, 20*time.Second, "the connection shows them", func() bool {
-			us, _, err := w.Store.Users(t.Context(), w.Connection.ID, &name, 0, 1)
-			return err == nil && len(us) == 1 && !us[0].Linked
+			page, err := w.Store.Users(t.Context(), store.Listing{ConnectionID: w.Connection.ID, Where: &name, Limit: 1})
+			return err == nil && len(page.Rows) == 1 && !page.Rows[0].Linked
 		})
 
 		// The directory brings the same person: one member, no second mail, and their role stays.

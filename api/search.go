@@ -1,0 +1,73 @@
+package api
+
+import (
+	"outpost/models"
+	"outpost/scim"
+)
+
+// listed is what a list says about itself.
+func listed(q scim.Query, total int, more bool, n int, id func(i int) string) scim.List {
+	l := scim.List{Total: total, StartIndex: q.Page.StartIndex}
+	if q.ByCursor {
+		l.StartIndex = 0
+		if more && n > 0 {
+			l.NextCursor = q.Next(id(n-1), total)
+		}
+	}
+	return l
+}
+
+// searching reads a SearchRequest in the place of a query, and lets list answer it (RFC 7644 section 3.4.3).
+func (s *server) searching(list handler) handler {
+	return func(r *request) error {
+		search, err := decode(r, scim.DecodeSearch)
+		if err != nil {
+			return err
+		}
+		r.search = *search
+		return list(r)
+	}
+}
+
+// listEverything lists people and groups together: a query or a search at the root.
+func (s *server) listEverything(r *request) error {
+	q, err := r.list()
+	if err != nil {
+		return err
+	}
+	page, err := s.directory.Everything(r.ctx, r.caller, q)
+	if err != nil {
+		return err
+	}
+	var users []models.User
+	var groups []models.Group
+	for _, row := range page.Rows {
+		if row.User != nil {
+			users = append(users, *row.User)
+		} else {
+			groups = append(groups, *row.Group)
+		}
+	}
+	p := r.search.Projection()
+	groupsOf, err := s.groupsOf(r, p, users...)
+	if err != nil {
+		return err
+	}
+	members, err := s.membersOf(r, p, groups...)
+	if err != nil {
+		return err
+	}
+	last := func(i int) string {
+		if u := page.Rows[i].User; u != nil {
+			return u.ID
+		}
+		return page.Rows[i].Group.ID
+	}
+	r.renderList(listed(q, page.Total, page.More, len(page.Rows), last), len(page.Rows), func(dst []byte, i int) []byte {
+		if u := page.Rows[i].User; u != nil {
+			return s.appendUser(dst, r, u, groupsOf, p)
+		}
+		return s.appendGroup(dst, r, page.Rows[i].Group, members, p)
+	})
+	return nil
+}

@@ -1,0 +1,80 @@
+package scim
+
+// EmailKeys returns the e-mail addresses of the user, folded and each once.
+func (u *User) EmailKeys() []string {
+	var keys []string
+	seen := map[string]bool{}
+	for _, e := range u.core.list("emails") {
+		if key := Fold(e.text("value")); key != "" && !seen[key] {
+			seen[key] = true
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// Searched returns the user as conditions compare them: as Stored, but with every text folded of which case does not
+// matter. It is nil where folding does no more than ASCII lower case, which every database can do itself.
+func (u *User) Searched() []byte {
+	if u.core.foldsInASCII() && u.enterprise.foldsInASCII() {
+		return nil
+	}
+	folded := &User{core: u.core.clone(), enterprise: u.enterprise.clone()}
+	folded.core.fold()
+	folded.enterprise.fold()
+	return folded.Stored()
+}
+
+// foldsInASCII tells whether Fold of every text that is folded is its ASCII lower case.
+func (o *object) foldsInASCII() bool {
+	for i, v := range o.vals {
+		switch v := v.(type) {
+		case string:
+			if !o.attrs[i].caseExact && !foldsInASCII(v) {
+				return false
+			}
+		case *object:
+			if !v.foldsInASCII() {
+				return false
+			}
+		case []*object:
+			for _, e := range v {
+				if !e.foldsInASCII() {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// fold folds every text of which case does not matter. One that folds to nothing stays there, empty.
+func (o *object) fold() {
+	for i, v := range o.vals {
+		switch v := v.(type) {
+		case string:
+			if !o.attrs[i].caseExact {
+				o.vals[i] = Fold(v)
+			}
+		case *object:
+			v.fold()
+		case []*object:
+			for _, e := range v {
+				e.fold()
+			}
+		}
+	}
+}
+
+// foldsInASCII tells whether Fold is the ASCII lower case of s.
+func foldsInASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return len(s) == 0 || !isEdge(s[0]) && !isEdge(s[len(s)-1])
+}
+
+// isEdge tells the ASCII characters that trimming takes from the ends of a text.
+func isEdge(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+
+	"outpost/models"
+)
+
+// Listing asks for a page of the people or groups of a connection that SCIM shows.
+type Listing struct {
+	ConnectionID string
+	Where        *Where // nil takes all
+	Order        Order
+	Limit        int // 0 only counts
+	Offset       int
+	// After is the id of the row that the page before ended with: what comes after it, whatever was added or left
+	// meanwhile. "" begins at Offset.
+	After string
+}
+
+// Page is what a listing found.
+type Page[T any] struct {
+	Rows  []T
+	Total int  // rows on all pages; 0 where the listing asked for what comes after a row
+	More  bool // there are more rows after these; unknown where only the count was asked for
+}
+
+// ErrAfter says that the row which a listing is to go on after is not there any more.
+var ErrAfter = &models.Error{Code: models.NotFound, Detail: "the row that the page before ended with is not there any more"}
+
+// living is the condition for one connection's rows that SCIM shows, narrowed by w.
+func (s *Store) living(connectionID string, w *Where) (string, []any) {
+	sql, args := "connection_id = ? AND removed_at IS NULL", []any{connectionID}
+	if w != nil {
+		more, moreArgs := w.make(s.dialect, connectionID)
+		sql, args = sql+" AND "+more, append(args, moreArgs...)
+	}
+	return sql, args
+}
+
+// sorted is the ORDER BY of rows with a key, "" for none; id ends it, so that it is total.
+func sorted(key string, descending bool) string {
+	switch {
+	case key == "":
+		return " ORDER BY id"
+	case descending:
+		return " ORDER BY " + key + " IS NULL DESC, " + key + " DESC, id"
+	}
+	return " ORDER BY " + key + " IS NULL, " + key + ", id"
+}
+
+// after is the condition for rows that come after the one with the id in that order. ofRow is a subquery for that row's
+// key, which is NULL if none says so.
+func after(key string, descending bool, id, ofRow string, args []any, none bool) (string, []any) {
+	switch {
+	case key == "":
+		return "id > ?", []any{id}
+	case none && descending:
+		return "(" + key + " IS NOT NULL OR id > ?)", []any{id}
+	case none:
+		return "(" + key + " IS NULL AND id > ?)", []any{id}
+	}
+	by, rest := " > ", " OR "+key+" IS NULL"
+	if descending {
+		by, rest = " < ", ""
+	}
+	all := append([]any{}, args...)
+	all = append(append(all, args...), id)
+	return "(" + key + by + ofRow + " OR (" + key + " = " + ofRow + " AND id > ?)" + rest + ")", all
+}
+
+// page reads one page of a table, and counts the whole if the page does not show it.
+func page[T any](ctx context.Context, s *Store, table string, q Listing) (Page[T], error) {
+	var p Page[T]
+	key := q.Order.key(s.dialect)
+	sql, args := s.living(q.ConnectionID, q.Where)
+	if q.Limit > 0 {
+		from, more := "SELECT * FROM "+table+" WHERE "+sql, append([]any{}, args...)
+		if q.After != "" {
+			next, nextArgs, err := s.afterRow(ctx, table, key, q)
+			if err != nil {
+				return p, err
+			}
+			from, more = from+" AND "+next, append(more, nextArgs...)
+		}
+		if q.Where != nil && q.Where.few {
+			// Left alone, the planner walks the list in its order until it has met the few: all of it.
+			from = "WITH found AS MATERIALIZED (" + from + ") SELECT * FROM found AS " + table
+		}
+		err := s.r(ctx).Raw(from+sorted(key, q.Order.Descending)+" LIMIT ? OFFSET ?", append(more, q.Limit+1, q.Offset)...).Scan(&p.Rows).Error
+		if err != nil {
+			return p, translate(err, table)
+		}
+		if p.More = len(p.Rows) > q.Limit; p.More {
+			p.Rows = p.Rows[:q.Limit]
+		}
+		if n := len(p.Rows); q.After != "" || !p.More && (n > 0 || q.Offset == 0) {
+			p.Total = q.Offset + n
+			return p, nil
+		}
+	}
+	err := s.r(ctx).Raw("SELECT count(*) FROM "+table+" WHERE "+sql, args...).Scan(&p.Total).Error
+	return p, translate(err, table)
+}
+
+// afterRow is the condition for the rows that come after the one where the page before ended.
+func (s *Store) afterRow(ctx context.Context, table, key string, q Listing) (string, []any, error) {
+	var none bool
+	of, args := " FROM "+table+" WHERE id = ? AND connection_id = ?", []any{q.After, q.ConnectionID}
+	if key != "" {
+		r := s.r(ctx).Raw("SELECT "+key+" IS NULL"+of, args...).Scan(&none)
+		if r.Error != nil {
+			return "", nil, translate(r.Error, table)
+		}
+		if r.RowsAffected == 0 {
+			return "", nil, ErrAfter
+		}
+	}
+	sql, args := after(key, q.Order.Descending, q.After, "(SELECT "+key+of+")", args, none)
+	return sql, args, nil
+}
+
+// byID reads rows by their ids, in the order of those.
+func byID[T any](ctx context.Context, s *Store, table string, ids []string) ([]T, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var rows []T
+	err := s.r(ctx).Raw("SELECT * FROM "+table+" WHERE id "+s.dialect.in+" ORDER BY id", s.dialect.list(ids)).Scan(&rows).Error
+	return rows, translate(err, table)
+}
+
+// Resource is a person or a group: one of the two is there.
+type Resource struct {
+	User  *models.User
+	Group *models.Group
+}
+
+// Everything asks for a page of the people and groups of a connection together.
+type Everything struct {
+	Listing             // but for Where and Order
+	Users, Groups Where // Always(true) takes all
+	// UserOrder and GroupOrder are by one attribute, which has a value of the same type in both or is missing in one.
+	UserOrder, GroupOrder Order
+}
+
+// Everything lists living people and groups of a connection in one list.
+func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], error) {
+	var p Page[Resource]
+	userKey, groupKey := q.UserOrder.key(s.dialect), q.GroupOrder.key(s.dialect)
+	descending, key := q.UserOrder.Descending, ""
+	if userKey != "" || groupKey != "" {
+		key = "sorted_by"
+	}
+	part := func(kind, table, key string, w Where) (string, []any) {
+		if key == "" {
+			key = "NULL"
+		}
+		sql, args := s.living(q.ConnectionID, &w)
+		return "SELECT '" + kind + "' AS kind, id, " + key + " AS sorted_by FROM " + table + " WHERE " + sql, args
+	}
+	users, args := part("user", "directory_users", userKey, q.Users)
+	groups, more := part("group", "directory_groups", groupKey, q.Groups)
+	args = append(args, more...)
+	found := "WITH found AS (" + users + " UNION ALL " + groups + ") "
+	if q.Limit > 0 {
+		where, all := "", append([]any{}, args...)
+		if q.After != "" {
+			none := false
+			of := "(SELECT sorted_by FROM found WHERE id = ?)"
+			if key != "" {
+				r := s.r(ctx).Raw(found+"SELECT sorted_by IS NULL FROM found WHERE id = ?", append(append([]any{}, args...), q.After)...).Scan(&none)
+				if r.Error != nil {
+					return p, translate(r.Error, "resources")
+				}
+				if r.RowsAffected == 0 {
+					return p, ErrAfter
+				}
+			}
+			sql, nextArgs := after(key, descending, q.After, of, []any{q.After}, none)
+			where, all = "WHERE "+sql, append(all, nextArgs...)
+		}
+		var rows []struct{ Kind, ID string }
+		err := s.r(ctx).Raw(found+"SELECT kind, id FROM found "+where+sorted(key, descending)+" LIMIT ? OFFSET ?", append(all, q.Limit+1, q.Offset)...).Scan(&rows).Error
+		if err != nil {
+			return p, translate(err, "resources")
+		}
+		if p.More = len(rows) > q.Limit; p.More {
+			rows = rows[:q.Limit]
+		}
+		ids := map[string][]string{}
+		for _, r := range rows {
+			ids[r.Kind] = append(ids[r.Kind], r.ID)
+		}
+		people, err := byID[models.User](ctx, s, "directory_users", ids["user"])
+		if err != nil {
+			return p, err
+		}
+		teams, err := byID[models.Group](ctx, s, "directory_groups", ids["group"])
+		if err != nil {
+			return p, err
+		}
+		p.Rows = inOrder(len(rows), func(i int) string { return rows[i].ID }, people, teams)
+		if n := len(rows); q.After != "" || !p.More && (n > 0 || q.Offset == 0) {
+			p.Total = q.Offset + n
+			return p, nil
+		}
+	}
+	err := s.r(ctx).Raw(found+"SELECT count(*) FROM found", args...).Scan(&p.Total).Error
+	return p, translate(err, "resources")
+}
+
+// inOrder puts people and groups into the order of n ids; one that has gone meanwhile is left out.
+func inOrder(n int, id func(i int) string, users []models.User, groups []models.Group) []Resource {
+	byID := make(map[string]Resource, n)
+	for i := range users {
+		byID[users[i].ID] = Resource{User: &users[i]}
+	}
+	for i := range groups {
+		byID[groups[i].ID] = Resource{Group: &groups[i]}
+	}
+	rows := make([]Resource, 0, n)
+	for i := range n {
+		if r, ok := byID[id(i)]; ok {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
