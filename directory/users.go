@@ -143,11 +143,13 @@ func (d *Directory) bringBack(ctx context.Context, c Caller, in *scim.User, want
 	now := d.now()
 	err = d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		old, err := d.before(tx, c, wanted)
-		if isNotFound(err) && !d.taken(tx, c, wanted) { // only namesakes of somebody else are gone
+		switch {
+		case isNotFound(err) && d.taken(tx, c, wanted):
+			return nil, errGone
+		case isNotFound(err): // nobody, or a namesake of who is gone
 			u = wanted
 			return d.addUser(tx, c, wanted, now)
-		}
-		if err != nil {
+		case err != nil:
 			return nil, err
 		}
 		next := old
