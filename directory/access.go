@@ -195,7 +195,7 @@ type IssuedToken struct {
 // same transaction, so that the provider finds who is there already.
 func (d *Directory) CreateConnection(ctx context.Context, w models.Workspace, p models.Provider, actor string) (IssuedToken, error) {
 	if !p.Valid() {
-		return IssuedToken{}, &models.Error{Code: models.Invalid, Detail: "there is no provider '" + string(p) + "': choose okta, entra, onelogin, jumpcloud, ping or custom"}
+		return IssuedToken{}, &models.Error{Code: models.Invalid, Detail: "there is no provider '" + string(p) + "': choose " + models.ProviderChoice()}
 	}
 	if !w.Plan.DirectorySync() {
 		return IssuedToken{}, &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan: upgrade workspace " + w.Slug + " first ('outpost workspace set-plan " + w.Slug + " enterprise')"}

@@ -348,7 +348,7 @@ func (at found) test(p Path, op Op, value any) (Filter, error) {
 	t := Test{Attr: at.Attr, Op: op}
 	switch at.Kind {
 	case Truth:
-		b, ok := boolean(value)
+		b, ok := lenientTruth(value)
 		if !ok || op != Eq {
 			return nil, InvalidFilter("%s is true or false; compare it by eq or ne with true or false", p)
 		}
