@@ -183,7 +183,21 @@ func checkID(r resource) error {
 	return nil
 }
 
-// checkGroup holds a group against what Okta demands; members may be absent.
+// checkPlainUser holds a user against what no client can do without.
+func checkPlainUser(user resource) error {
+	if err := checkID(user); err != nil {
+		return err
+	}
+	if user.text("userName") == "" {
+		return fmt.Errorf("user %s has no userName", user.id())
+	}
+	if _, ok := user["active"].(bool); !ok && user["active"] != nil {
+		return fmt.Errorf("user %s: \"active\" must be true or false, it is %s", user.id(), describe(user["active"]))
+	}
+	return nil
+}
+
+// checkGroup holds a group against what every provider demands; members may be absent.
 func checkGroup(group resource) error {
 	if err := checkID(group); err != nil {
 		return err

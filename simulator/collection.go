@@ -192,3 +192,9 @@ func sameID(id string) func(resource) error {
 		return nil
 	}
 }
+
+// plainUsers and plainGroups are as RFC 7644 has them, without any demand of a provider's own.
+var (
+	plainUsers  = collection{noun: "user", path: "/Users", key: "userName", nobody: "anyone", search: exactly, check: checkPlainUser}
+	plainGroups = collection{noun: "group", path: "/Groups", key: "displayName", nobody: "any group", search: exactly, check: checkGroup}
+)

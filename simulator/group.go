@@ -97,6 +97,11 @@ func removalByPath(batch []Member) []operation {
 	return operations
 }
 
+// additionByValue adds members in one operation.
+func additionByValue(batch []Member) []operation {
+	return []operation{{Op: "add", Path: "members", Value: references(batch)}}
+}
+
 // references are members as most providers write them, by value alone.
 func references(members []Member) []map[string]string {
 	all := make([]map[string]string, 0, len(members))
