@@ -93,7 +93,7 @@ func (e *Entra) TestConnection(ctx context.Context) error {
 			check: func(a *answer) error {
 				found, err := a.listing()
 				if err == nil && found.total > 0 {
-					err = fmt.Errorf("Test Connection looks for a %s that does not exist, and %d are answered: the filter is ignored", in.noun, found.total)
+					err = fmt.Errorf("the filter is ignored: Test Connection looks for a %s that does not exist, and %d are answered", in.noun, found.total)
 				}
 				return err
 			},

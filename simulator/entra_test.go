@@ -44,7 +44,7 @@ func TestEntraTestConnectionTellsAnAdminWhatToDo(t *testing.T) {
 		"400":     {fault{on: "GET /Groups", status: 400, body: `{"scimType":"invalidFilter","detail":"no"}`}, "a group that does not exist, which must be answered with 200 and an empty list, not with 400 Bad Request invalidFilter: no"},
 		"website": {fault{status: 404, header: map[string]string{"Content-Type": "text/html"}, body: "<html>"}, "there is no SCIM service at "},
 		"token":   {fault{status: 401, body: `{"detail":"revoked"}`}, "authorization failure (401)"},
-		"ignored": {fault{status: 200, body: `{"totalResults":1,"Resources":[{"id":"u1"}]}`}, "looks for a user that does not exist, and 1 are answered: the filter is ignored"},
+		"ignored": {fault{status: 200, body: `{"totalResults":1,"Resources":[{"id":"u1"}]}`}, "the filter is ignored: Test Connection looks for a user that does not exist, and 1 are answered"},
 		"a list":  {fault{status: 200, body: `[]`}, "not a JSON object"},
 		"empty":   {fault{status: 200}, "the 200 answer is empty where Entra expects the resource"},
 	} {
