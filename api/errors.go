@@ -80,7 +80,7 @@ func (r *request) troubleOf(err error, status int) string {
 // asks for is just not there, or the fault is ours. Who has no token of the connection is recorded by the directory, which
 // does so sparingly: anybody could fill the audit.
 func (s *server) recordRefusal(r *request, problem *scim.Error) {
-	if r.access.ConnectionID == "" || !changes(r.Request.Method) && (r.trouble == "" || r.trouble == models.TroubleOurs) {
+	if r.access.ConnectionID == "" || !changes(r.caller.Method) && (r.trouble == "" || r.trouble == models.TroubleOurs) {
 		return
 	}
 	switch problem.Status {

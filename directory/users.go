@@ -316,7 +316,7 @@ func (d *Directory) save(tx *store.Tx, c Caller, old models.User, next *models.U
 		return nil, err
 	}
 	entry := c.audit(now, models.ResourceUser, next.ID, status, g.held, &op)
-	if status != 201 {
+	if status != 201 || old.Linked {
 		entry.Changes = told(userChanges(old, *next))
 	}
 	if g.ended {

@@ -91,7 +91,7 @@ func oneLoginID(email string) string {
 	return fmt.Sprint(hash.Sum32())
 }
 
-// TestConnection does what 'Enable' in OneLogin does: it asks for the base URL itself, of which SCIM says nothing. So
+// TestConnection does what 'Enable' in OneLogin does: it asks for the base URL itself. What it makes of the answer is not known:
 // whatever answers is taken for alive, but for 401, 403 and 5xx. The error tells an admin what to do.
 func (o *OneLogin) TestConnection(ctx context.Context) error {
 	_, err := o.send(ctx, request{
