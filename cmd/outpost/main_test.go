@@ -264,7 +264,7 @@ func TestWrongUsageIsSaidInOneSentence(t *testing.T) {
 		{"workspace create --name Acme --owner a@acme.test --plan gold", `there is no plan "gold"`},
 		{"workspace set-plan acme", "accepts 2 arg(s)"},
 		{"workspace set-plan acme gold", `there is no plan "gold"`},
-		{"connection create --workspace acme --provider google", `there is no provider "google"`},
+		{"connection create --workspace acme --provider gopher", `there is no provider "gopher"`},
 		{"operations list --workspace acme --state odd", `there is no state "odd"`},
 		{"operations list --workspace acme --limit -1", "--limit"},
 		{"operations list --workspace acme --limit x", "invalid argument"},

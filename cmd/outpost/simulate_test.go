@@ -98,7 +98,7 @@ func TestConnectionTestOfEachProviderSaysWhatIsWrong(t *testing.T) {
 	simulate := pasted(t, d.banner(), "simulate okta")
 	for provider, want := range map[string]string{
 		"entra":     "test connection: authorization failure (401)",
-		"onelogin":  "look up user: 401 Unauthorized", // it is alive, and only the first look-up is refused
+		"onelogin":  "test connection: authorization failure (401)",
 		"jumpcloud": "look up user: authorization failure (401)",
 	} {
 		stdout, stderr, status := s.run("simulate", provider, "--url", argument(simulate, "--url"), "--token", argument(simulate, "--token")+"!", "--users", "1")
