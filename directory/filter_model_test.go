@@ -382,52 +382,58 @@ func (p *population) list(kind string, s scim.Search) (ids []string, next string
 	return ids, next, err
 }
 
-func TestFiltersFindWhatTheReferenceFinds(t *testing.T) {
+func TestFiltersOrdersAndCursorsFindWhatTheReferenceFinds(t *testing.T) {
 	t.Parallel()
-	seed, steps := modelRun(700)
+	seed, steps := modelRun(500)
 	fixture.Each(t, func(t *testing.T, w *fixture.World) {
 		p := populate(t, w, newDice(seed, 100), 60, 10)
-		refusals, found, failures := 0, 0, 0
-		for i := range steps {
-			kind, of, resources := "Users", refUserType, p.users
-			switch {
-			case i%10 >= 8:
-				kind, of, resources = "", p.typeOf(p.all[i%len(p.all)]), p.all
-			case i%10 >= 6:
-				kind, of, resources = "Groups", refGroupType, p.groups
-			}
-			f := p.filter(of, 2)
-			typeOf := func(map[string]any) refType { return of }
-			if kind == "" {
-				typeOf = p.typeOf
-			}
-			want, refusal := matching(f, typeOf, resources)
-			got, _, err := p.list(kind, scim.Search{Filter: f.String(), Filtered: true, Count: "200"})
-			if len(f.String()) > scim.MaxFilterBytes {
-				continue
-			}
-			switch refused := scimType(t, err); {
-			case refused != refusal:
-				t.Errorf("MODEL_SEED=%d, filter %d of %q: %s\nerror %q (%v), want %q", seed, i, kind, f, refused, err, refusal)
-			case err != nil:
-				refusals++
-				continue
-			case !reflect.DeepEqual(got, want):
-				t.Errorf("MODEL_SEED=%d, filter %d of %q: %s\n%s", seed, i, kind, f, odd(got, want, resources))
-			default:
-				if len(want) > 0 {
-					found++
-				}
-				continue
-			}
-			if failures++; failures == 5 {
-				break
-			}
-		}
-		if failures == 0 && steps >= 100 && (found < steps/4 || refusals > steps/4) {
-			t.Errorf("%d of %d filters found somebody, %d were refused: hardly anything was tried", found, steps, refusals)
-		}
+		p.filters(t, seed, steps)
+		p.orders(t, seed)
+		p.walks(t)
 	})
+}
+
+func (p *population) filters(t *testing.T, seed uint64, steps int) {
+	refusals, found, failures := 0, 0, 0
+	for i := range steps {
+		kind, of, resources := "Users", refUserType, p.users
+		switch {
+		case i%10 >= 8:
+			kind, of, resources = "", p.typeOf(p.all[i%len(p.all)]), p.all
+		case i%10 >= 6:
+			kind, of, resources = "Groups", refGroupType, p.groups
+		}
+		f := p.filter(of, 2)
+		typeOf := func(map[string]any) refType { return of }
+		if kind == "" {
+			typeOf = p.typeOf
+		}
+		want, refusal := matching(f, typeOf, resources)
+		got, _, err := p.list(kind, scim.Search{Filter: f.String(), Filtered: true, Count: "200"})
+		if len(f.String()) > scim.MaxFilterBytes {
+			continue
+		}
+		switch refused := scimType(t, err); {
+		case refused != refusal:
+			t.Errorf("MODEL_SEED=%d, filter %d of %q: %s\nerror %q (%v), want %q", seed, i, kind, f, refused, err, refusal)
+		case err != nil:
+			refusals++
+			continue
+		case !reflect.DeepEqual(got, want):
+			t.Errorf("MODEL_SEED=%d, filter %d of %q: %s\n%s", seed, i, kind, f, odd(got, want, resources))
+		default:
+			if len(want) > 0 {
+				found++
+			}
+			continue
+		}
+		if failures++; failures == 5 {
+			break
+		}
+	}
+	if failures == 0 && steps >= 100 && (found < steps/4 || refusals > steps/4) {
+		t.Errorf("%d of %d filters found somebody, %d were refused: hardly anything was tried", found, steps, refusals)
+	}
 }
 
 // odd shows who was found and should not be, or the other way round.
@@ -466,131 +472,122 @@ func (t refType) sortable() []refPath {
 	return paths
 }
 
-func TestListsAreSortedAsTheReferenceSortsThem(t *testing.T) {
-	t.Parallel()
-	seed, _ := modelRun(0)
-	fixture.Each(t, func(t *testing.T, w *fixture.World) {
-		p := populate(t, w, newDice(seed, 200), 40, 8)
-		for _, list := range []struct {
-			kind      string
-			of        refType
-			resources []map[string]any
-			paths     []refPath
-		}{
-			{"Users", refUserType, p.users, refUserType.sortable()},
-			{"Groups", refGroupType, p.groups, refGroupType.sortable()},
-			{"", refType{}, p.all, []refPath{{attr: "id"}, {attr: "displayName"}, {attr: "externalId"}, {attr: "userName"}, {attr: "meta", sub: "lastModified"}, {attr: "emails"}, {attr: "members", sub: "display"}, {attr: "active"}}},
-		} {
-			for _, path := range list.paths {
-				for _, order := range []string{"ascending", "descending"} {
-					name := p.anyCase(path.String())
-					if path.urn != "" {
-						name = path.String()
-					}
-					var want []string
-					refusal := ""
-					func() {
-						defer func() {
-							if recover() != nil {
-								refusal = "invalidValue"
-							}
-						}()
-						want = list.of.sorted(path, order == "descending", list.resources, p.typeOf)
-					}()
-					got, _, err := p.list(list.kind, scim.Search{SortBy: name, SortOrder: order, Count: "200"})
-					if refused := scimType(t, err); refused != refusal {
-						t.Errorf("%s by %s: error %q (%v), want %q", list.kind, name, refused, err, refusal)
-					} else if err == nil && !slices.Equal(got, want) {
-						at := 0
-						for got[at] == want[at] {
-							at++
-						}
-						t.Errorf("MODEL_SEED=%d, %s by %s, %s: at %d %s", seed, list.kind, name, order, at, odd(got[at:at+1], want[at:at+1], list.resources))
-					}
+// orders asks for lists by every attribute, in one order or the other.
+func (p *population) orders(t *testing.T, seed uint64) {
+	for _, list := range []struct {
+		kind      string
+		of        refType
+		resources []map[string]any
+		paths     []refPath
+	}{
+		{"Users", refUserType, p.users, refUserType.sortable()},
+		{"Groups", refGroupType, p.groups, refGroupType.sortable()},
+		{"", refType{}, p.all, []refPath{{attr: "id"}, {attr: "displayName"}, {attr: "externalId"}, {attr: "userName"}, {attr: "meta", sub: "lastModified"}, {attr: "emails"}, {attr: "members", sub: "display"}, {attr: "active"}}},
+	} {
+		for _, path := range list.paths {
+			order, name := oneOf(p.dice, "ascending", "descending"), path.String()
+			if path.urn == "" {
+				name = p.anyCase(name)
+			}
+			want, refusal := list.of.ordered(path, order == "descending", list.resources, p.typeOf)
+			got, _, err := p.list(list.kind, scim.Search{SortBy: name, SortOrder: order, Count: "200"})
+			if refused := scimType(t, err); refused != refusal {
+				t.Errorf("%s by %s: error %q (%v), want %q", list.kind, name, refused, err, refusal)
+			} else if !slices.Equal(got, want) && err == nil {
+				at := 0
+				for at < len(got)-1 && got[at] == want[at] {
+					at++
 				}
+				t.Errorf("MODEL_SEED=%d, %s by %s, %s: at %d %s", seed, list.kind, name, order, at, odd(got[at:at+1], want[at:at+1], list.resources))
 			}
 		}
-	})
+	}
 }
 
-// Whoever is there all the time is met once, whatever comes and goes meanwhile.
-func TestCursorsMeetEverybodyOnceWhileOthersComeAndGo(t *testing.T) {
-	t.Parallel()
-	seed, _ := modelRun(0)
-	fixture.Each(t, func(t *testing.T, w *fixture.World) {
-		p := populate(t, w, newDice(seed, 300), 30, 6)
-		n := 1000
-		for _, walk := range []struct {
-			kind, by, order, filter string
-		}{
-			{"Users", "", "", ""}, {"Users", "userName", "descending", ""}, {"Users", "title", "", ""}, {"Users", "title", "descending", ""}, {"Users", "active", "", ""},
-			{"Users", "emails.type", "", `meta.created gt "2000-01-01"`}, {"Users", "meta.lastModified", "descending", `not (userName eq "nobody")`},
-			{"Users", "groups.display", "", ""}, {"Users", "meta.created", "descending", ""}, {"Groups", "meta.lastModified", "", ""},
-			{"Groups", "", "", ""}, {"Groups", "externalId", "descending", ""}, {"", "", "", ""}, {"", "displayName", "", `id pr`}, {"", "userName", "descending", ""},
-		} {
-			p.show()
-			residents := map[string]bool{}
-			for _, r := range map[string][]map[string]any{"Users": p.users, "Groups": p.groups, "": p.all}[walk.kind] {
-				residents[r["id"].(string)] = true
+// ordered is sorted, or the scimType of why it cannot be.
+func (t refType) ordered(p refPath, descending bool, resources []map[string]any, of func(map[string]any) refType) (ids []string, scimType string) {
+	defer func() {
+		if r := recover(); r != nil {
+			_ = r.(refRefused)
+			scimType = "invalidValue" // whatever was wrong with it
+		}
+	}()
+	return t.sorted(p, descending, resources, of), ""
+}
+
+// walks follows cursors: whoever is there all the time is met once, whatever comes and goes meanwhile.
+func (p *population) walks(t *testing.T) {
+	w, n := p.World, 1000
+	for _, walk := range []struct {
+		kind, by, order, filter string
+	}{
+		{"Users", "", "", ""}, {"Users", "userName", "descending", ""}, {"Users", "title", "", ""}, {"Users", "title", "descending", ""}, {"Users", "active", "", ""},
+		{"Users", "emails.type", "", `meta.created gt "2000-01-01"`}, {"Users", "meta.lastModified", "descending", `not (userName eq "nobody")`},
+		{"Users", "groups.display", "", ""}, {"Users", "meta.created", "descending", ""}, {"Groups", "meta.lastModified", "", ""},
+		{"Groups", "", "", ""}, {"Groups", "externalId", "descending", ""}, {"", "", "", ""}, {"", "displayName", "", `id pr`}, {"", "userName", "descending", ""},
+	} {
+		p.show()
+		residents := map[string]bool{}
+		for _, r := range map[string][]map[string]any{"Users": p.users, "Groups": p.groups, "": p.all}[walk.kind] {
+			residents[r["id"].(string)] = true
+		}
+		met := map[string]int{}
+		ended := false
+		s := scim.Search{SortBy: walk.by, SortOrder: walk.order, Filter: walk.filter, Filtered: walk.filter != "", Paged: true, Count: strconv.Itoa(max(3, len(residents)/5))}
+		for pages := 0; ; pages++ {
+			ids, next, err := p.list(walk.kind, s)
+			if ended && scimType(t, err) == scim.TypeExpiredCursor {
+				residents = nil // the one with whom the page before ended has gone, and their place with them
+				break
 			}
-			met := map[string]int{}
-			ended := false
-			s := scim.Search{SortBy: walk.by, SortOrder: walk.order, Filter: walk.filter, Filtered: walk.filter != "", Paged: true, Count: "4"}
-			for pages := 0; ; pages++ {
-				ids, next, err := p.list(walk.kind, s)
-				if ended && scimType(t, err) == scim.TypeExpiredCursor {
-					residents = nil // the one with whom the page before ended has gone, and their place with them
-					break
-				}
-				if err != nil || pages > 40 {
-					t.Fatalf("%+v, page %d: %v", walk, pages, err)
-				}
-				for _, id := range ids {
-					met[id]++
-				}
-				if next == "" {
-					break
-				}
-				s.Cursor = next
-				n++
-				created := w.Resource(p.person(n))
-				if _, err := w.Directory.CreateUser(t.Context(), w.Caller(), created); err != nil {
-					t.Fatal(err)
-				}
-				if walk.kind == "Groups" {
-					w.Group(fmt.Sprint("new ", n))
-				}
-				gone := ids[p.IntN(len(ids)-1)]
-				if ended = pages == 1 && walk.kind != ""; ended {
-					gone = ids[len(ids)-1]
-				}
-				w.Clock.Advance(time.Second)
-				err = w.Directory.DeleteUser(t.Context(), w.Caller(), gone)
-				if scimError, ok := err.(*scim.Error); ok && scimError.Status == 404 {
-					err = w.Directory.DeleteGroup(t.Context(), w.Caller(), gone)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				if pages%2 == 1 { // somebody who is still to come, perhaps
-					if id := p.users[p.IntN(len(p.users))]["id"].(string); met[id] == 0 && w.Directory.DeleteUser(t.Context(), w.Caller(), id) == nil {
-						delete(residents, id)
-					}
-				}
+			if err != nil || pages > 40 {
+				t.Fatalf("%+v, page %d: %v", walk, pages, err)
 			}
-			for id, times := range met {
-				if times > 1 {
-					t.Errorf("%+v: %s was met %d times", walk, id, times)
-				}
+			for _, id := range ids {
+				met[id]++
 			}
-			if residents == nil && !slices.Contains([]string{"active", "meta.lastModified", "groups.display"}, walk.by) {
-				t.Errorf("%+v: the cursor expired", walk)
+			if next == "" {
+				break
 			}
-			for id := range residents {
-				if met[id] == 0 {
-					t.Errorf("%+v: %s was never met", walk, id)
+			s.Cursor = next
+			n++
+			created := w.Resource(p.person(n))
+			if _, err := w.Directory.CreateUser(t.Context(), w.Caller(), created); err != nil {
+				t.Fatal(err)
+			}
+			if walk.kind == "Groups" {
+				w.Group(fmt.Sprint("new ", n))
+			}
+			gone := ids[p.IntN(len(ids)-1)]
+			if ended = pages == 1 && walk.kind != ""; ended {
+				gone = ids[len(ids)-1]
+			}
+			w.Clock.Advance(time.Second)
+			err = w.Directory.DeleteUser(t.Context(), w.Caller(), gone)
+			if scimError, ok := err.(*scim.Error); ok && scimError.Status == 404 {
+				err = w.Directory.DeleteGroup(t.Context(), w.Caller(), gone)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pages%2 == 1 { // somebody who is still to come, perhaps
+				if id := p.users[p.IntN(len(p.users))]["id"].(string); met[id] == 0 && w.Directory.DeleteUser(t.Context(), w.Caller(), id) == nil {
+					delete(residents, id)
 				}
 			}
 		}
-	})
+		for id, times := range met {
+			if times > 1 {
+				t.Errorf("%+v: %s was met %d times", walk, id, times)
+			}
+		}
+		if residents == nil && !slices.Contains([]string{"active", "meta.lastModified", "groups.display"}, walk.by) {
+			t.Errorf("%+v: the cursor expired", walk)
+		}
+		for id := range residents {
+			if met[id] == 0 {
+				t.Errorf("%+v: %s was never met", walk, id)
+			}
+		}
+	}
 }

@@ -287,7 +287,8 @@ func (w *modelWorld) groupBody() (string, func(*modelGroup)) {
 func (w *modelWorld) changeGroup() {
 	at := w.IntN(len(w.groups))
 	g := &w.groups[at]
-	method, body, do := "PUT", "", func(*modelGroup) {}
+	method, body := "PUT", ""
+	var do func(*modelGroup)
 	if w.chance(25) {
 		body, do = w.groupBody()
 	} else {
