@@ -92,7 +92,7 @@ func (r rows) some(s scim.Some) store.Where {
 		return w
 	}
 	switch {
-	case s.Name == "emails":
+	case s.Name == "emails" && value != "": // one of spaces alone is in no index
 		return store.All(store.MayHaveEmail(value), w)
 	case s.Name == "members" || s.Name == "groups":
 		if !IsID(value) {

@@ -78,10 +78,7 @@ func (d *Directory) CreateGroup(ctx context.Context, c Caller, in *scim.Group) (
 // ReplaceGroup makes a group what a PUT says. Members that the PUT does not mention at all stay as they are: an empty
 // list is the way to empty a group.
 func (d *Directory) ReplaceGroup(ctx context.Context, c Caller, id string, in *scim.Group) (models.Group, error) {
-	changes := []scim.GroupChange{{Kind: scim.SetDisplayName, Text: in.DisplayName}}
-	if in.ExternalID != "" {
-		changes = append(changes, scim.GroupChange{Kind: scim.SetExternalID, Text: in.ExternalID})
-	}
+	changes := []scim.GroupChange{{Kind: scim.SetDisplayName, Text: in.DisplayName}, {Kind: scim.SetExternalID, Text: in.ExternalID}}
 	if in.MembersGiven {
 		changes = append(changes, scim.GroupChange{Kind: scim.ReplaceMembers, Members: in.Members})
 	}

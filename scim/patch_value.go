@@ -57,21 +57,17 @@ func (c *change) single(o *object) (*object, error) {
 // clears tells a value that unassigns. An empty object gives no sub-attribute and so changes none.
 func (c *change) clears() bool { return isUnassigned(c.raw) && (len(c.raw) == 0 || c.raw[0] != '{') }
 
-// manager runs a change and then drops the name and address of a manager who was replaced:
+// manager runs a change, and where it names another manager runs it on nothing instead: often
 // only `value` is sent, and the rest would describe the predecessor. Entra clears the manager
 // by {"value":""}, which leaves nothing.
 func (c *change) manager(o *object, run func(*object) error) (*object, error) {
-	before := o.clone()
+	before := o.text("value")
 	if err := run(o); err != nil {
 		return nil, err
 	}
-	if c.name != "manager" || o.text("value") == before.text("value") {
-		return o, nil
-	}
-	for i := range o.vals {
-		if o.attrs[i].name != "value" && o.vals[i] == before.vals[i] {
-			o.vals[i] = nil
-		}
+	if c.name == "manager" && o.text("value") != before {
+		o = newObject(o.attrs)
+		return o, run(o)
 	}
 	return o, nil
 }

@@ -107,6 +107,9 @@ func page[T any](ctx context.Context, s *Store, table string, q Listing) (Page[T
 func (s *Store) afterRow(ctx context.Context, table, key string, q Listing) (string, []any, error) {
 	var none bool
 	of, args := " FROM "+table+" WHERE id = ? AND connection_id = ?", []any{q.After, q.ConnectionID}
+	if q.Order.By.fleeting {
+		of += " AND removed_at IS NULL"
+	}
 	if key != "" {
 		r := s.r(ctx).Raw("SELECT "+key+" IS NULL"+of, args...).Scan(&none)
 		if r.Error != nil {

@@ -98,9 +98,17 @@ type Field struct {
 	sql func(d dialect) string
 	// list is where the field is a part of each element, and sorting takes that of one.
 	list *List
+	// fleeting says that a row which is deleted has another value from then on.
+	fleeting bool
 }
 
 func column(sql string) Field { return Field{sql: func(dialect) string { return sql }} }
+
+func fleeting(sql string) Field {
+	f := column(sql)
+	f.fleeting = true
+	return f
+}
 
 func textColumn(sql string) Field {
 	return Field{sql: func(d dialect) string { return "(" + sql + ")" + d.byBytes }}
@@ -112,9 +120,9 @@ var (
 	UserName     = textColumn("user_name_key")
 	GroupName    = textColumn("name_key")
 	ExternalID   = textColumn("NULLIF(external_id, '')")
-	Active       = column("active")
+	Active       = fleeting("active")
 	Created      = column("created_at")
-	LastModified = column("updated_at")
+	LastModified = fleeting("updated_at")
 )
 
 // Text is a text in a person's resource. An exact one is as it was sent, another folded.
@@ -166,7 +174,7 @@ func (l List) Text(exact bool, part string) Field {
 	if !ok {
 		f = Field{sql: func(d dialect) string { return d.text(d.element, part, exact) }}
 	}
-	f.list = &l
+	f.list, f.fleeting = &l, l.parts != nil
 	return f
 }
 
