@@ -131,7 +131,7 @@ func asProblem(err error, requestID string) *scim.Error {
 }
 
 // unauthorized is one and the same for every reason, so that it tells nobody which connections there are.
-var unauthorized = scim.NewError(http.StatusUnauthorized, "", "the bearer token is missing, wrong or no longer valid: copy the current token from Settings > Security > Directory Sync into your identity provider")
+var unauthorized = scim.NewError(http.StatusUnauthorized, "", "the bearer token is missing, wrong or no longer valid: paste the connection's current token into your identity provider; a token is shown only once, so if it is lost, make a new one in Settings > Security > Directory Sync")
 
 func noRoute(*request) error {
 	return scim.NotFound("there is nothing here: SCIM is at /scim/v2/{connection id}, with /Users and /Groups; copy the base URL from Settings > Security > Directory Sync")

@@ -182,7 +182,7 @@ func (d *Directory) judge(a store.Access, token string) (Access, error) {
 // Why a request with a living token is denied.
 var (
 	ErrPlan   = &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan and this workspace is not on it: upgrade the workspace, then try again"}
-	ErrPaused = &models.Error{Code: models.Denied, Detail: "this connection is paused: resume it, then retry the failed tasks in your identity provider"}
+	ErrPaused = &models.Error{Code: models.Denied, Detail: "this connection is paused: resume it in Settings > Security > Directory Sync, then retry the failed tasks in your identity provider"}
 )
 
 // IssuedToken is a token in clear: it is shown once and kept nowhere.
