@@ -14,9 +14,8 @@ func (c *client) bulk(operations ...string) answer {
 	a := c.post("/Bulk", `{"schemas":["`+messages+`BulkRequest"],"Operations":[`+strings.Join(operations, ",")+`]}`)
 	for _, op := range a.list("Operations") {
 		location, _ := step(op, "location").(string)
-		if path := strings.TrimPrefix(location, c.URL); path != location && step(op, "method") == "POST" && step(op, "status") == "201" {
-			of, id, _ := strings.Cut(path[1:], "/")
-			c.made(answer{c: c, path: "/" + of, json: map[string]any{"id": id}})
+		if step(op, "method") == "POST" && step(op, "status") == "201" {
+			c.made(strings.TrimPrefix(location, c.URL))
 		}
 	}
 	return a

@@ -1,17 +1,21 @@
 package conformance
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestJumpCloud(t *testing.T) {
-	alone(t, jumpcloud, func(c *client) {
+	each(t, jumpcloud, func(c *client) {
 		c.as("User-Agent", "JumpCloud-SCIM", "Content-Type", "application/json")
+		name, title := address("jumpcloud"), unique("JumpCloud")
 		var user, group string
 		c.sub("activation makes a test user and a test group, and deletes them", func(c *client) {
 			c.get("/Users?count=1&startIndex=1").is(200)
-			user = c.post("/Users", `{"schemas":["`+userURN+`"],"userName":"jumpcloud-test@acme.test","name":{"givenName":"Test","familyName":"User"},"emails":[{"value":"jumpcloud-test@acme.test","primary":true}],"active":true}`).is(201).id()
-			c.put("/Users/"+user, person("jumpcloud-test@acme.test", `"active":false`)).is(200).has("active", false)
-			group = c.post("/Groups", `{"schemas":["`+groupURN+`"],"displayName":"jumpcloud test","members":[{"value":"`+user+`"}]}`).is(201).has("members/0/value", user).id()
-			c.patch("/Groups/"+group, `{"op":"replace","path":"displayName","value":"jumpcloud renamed"}`).is(204)
+			user = c.post("/Users", `{"schemas":["`+userURN+`"],"userName":"`+name+`","name":{"givenName":"Test","familyName":"User"},"emails":[{"value":"`+name+`","primary":true}],"active":true}`).is(201).id()
+			c.put("/Users/"+user, person(name, `"active":false`)).is(200).has("active", false)
+			group = c.post("/Groups", `{"schemas":["`+groupURN+`"],"displayName":"`+title+`","members":[{"value":"`+user+`"}]}`).is(201).has("members/0/value", user).id()
+			c.patch("/Groups/"+group, `{"op":"replace","path":"displayName","value":"`+title+` renamed"}`).is(204)
 			c.patch("/Groups/"+group, `{"op":"remove","path":"members","value":[{"value":"`+user+`"}]}`).is(204)
 			c.members(group)
 			c.delete("/Groups/" + group).is(204)
@@ -19,32 +23,33 @@ func TestJumpCloud(t *testing.T) {
 			c.get("/Users/"+user).fails(404, "")
 		})
 		c.sub("activation once more", func(c *client) {
-			c.made(c.post("/Users", person("jumpcloud-test@acme.test")).is(201)).has("active", true)
-			c.group("jumpcloud test")
+			c.post("/Users", person(name)).is(201).has("active", true)
+			c.group(title)
 		})
 		c.sub("a group of the same name is adopted", func(c *client) {
-			c.find("/Groups", `displayName eq "JumpCloud Test"`).is(200).has("totalResults", 1)
+			c.find("/Groups", `displayName eq "`+strings.ToUpper(title)+`"`).is(200).has("totalResults", 1)
 		})
 	})
 }
 
 func TestOneLogin(t *testing.T) {
-	alone(t, onelogin, func(c *client) {
+	each(t, onelogin, func(c *client) {
 		c.as("User-Agent", "OneLogin", "Content-Type", "application/json")
+		name := address("mia")
 		c.sub("Enable asks at the base URL, and a wrong token is told", func(c *client) {
 			c.get("").is(200)
 			c.get("/").is(200)
 			c.get("", "Authorization", "Bearer wrong").fails(401, "")
 		})
 		c.sub("a template with the schema of SCIM 1 and nulls", func(c *client) {
-			id := c.post("/Users", `{"schemas":["urn:scim:schemas:core:1.0"],"userName":"mia@acme.test","externalId":"7","name":{"givenName":"Mia","familyName":"Ono","formatted":"Mia Ono"},"emails":[{"value":"mia@acme.test","type":"work","primary":true}],"title":null,"phoneNumbers":null}`).
+			id := c.post("/Users", `{"schemas":["urn:scim:schemas:core:1.0"],"userName":"`+name+`","externalId":"`+unique("ext")+`","name":{"givenName":"Mia","familyName":"Ono","formatted":"Mia Ono"},"emails":[{"value":"`+name+`","type":"work","primary":true}],"title":null,"phoneNumbers":null}`).
 				is(201).has("schemas", raw(`["`+userURN+`"]`)).lacks("title").id()
-			c.finds(`userName eq "mia@acme.test"`, id)
-			c.put("/Users/"+id, `{"schemas":["urn:scim:schemas:core:1.0"],"userName":"mia@acme.test","active":false}`).is(200).has("active", false)
+			c.finds(`userName eq "`+name+`"`, id)
+			c.put("/Users/"+id, `{"schemas":["urn:scim:schemas:core:1.0"],"userName":"`+name+`","active":false}`).is(200).has("active", false)
 			c.patch("/Users/"+id, `{"op":"replace","value":{"active":true}}`).is(200).has("active", true)
 		})
 		c.sub("a member is added at a filter without a value", func(c *client) {
-			user, g := c.create().id(), c.group("Engineering").id()
+			user, g := c.create().id(), c.group(unique("Engineering")).id()
 			c.patch("/Groups/"+g, `{"op":"add","path":"members[value eq \"`+user+`\"]"}`).is(204)
 			c.members(g, user)
 			c.patch("/Groups/"+g, `{"op":"remove","path":"members[value eq \"`+user+`\"]"}`).is(204)
@@ -55,12 +60,13 @@ func TestOneLogin(t *testing.T) {
 }
 
 func TestPing(t *testing.T) {
-	alone(t, ping, func(c *client) {
+	each(t, ping, func(c *client) {
 		c.as("User-Agent", "Apache-HttpClient/4.5.13 (Java/11)")
-		id := c.create(`"emails":[{"value":"Ada.Ping@acme.test","type":"work"}]`)
+		host := unique("ping") + ".test"
+		id := c.create(`"emails":[{"value":"Ada.Ping@` + host + `","type":"work"}]`)
 		name := id.at("userName").(string)
 		c.sub("the filter of the template, attribute and operator in any case", func(c *client) {
-			for _, filter := range []string{`username Eq "` + name + `"`, `USERNAME EQ "` + name + `"`, `userName Sw "` + name[:9] + `"`, `emails Co "ada.ping@"`, `emails.value Co "ping"`, `Emails[Type Eq "work"].Value Eq "ada.ping@acme.test"`} {
+			for _, filter := range []string{`username Eq "` + name + `"`, `USERNAME EQ "` + name + `"`, `userName Sw "` + name[:len(name)-3] + `"`, `emails Co "ping@` + host + `"`, `emails.value Co "PING@` + host + `"`, `Emails[Type Eq "work"].Value Eq "ada.ping@` + host + `"`} {
 				c.finds(filter, id.id())
 			}
 		})
@@ -73,7 +79,7 @@ func TestPing(t *testing.T) {
 			c.delete("/Users/" + a.id()).is(204)
 		})
 		c.sub("groups by PATCH", func(c *client) {
-			g := c.group("Engineering").id()
+			g := c.group(unique("Engineering")).id()
 			c.patch("/Groups/"+g, `{"op":"add","path":"members","value":[{"value":"`+id.id()+`"}]}`).is(204)
 			c.patch("/Groups/"+g, `{"op":"remove","path":"members[value eq \"`+id.id()+`\"]"}`).is(204)
 			c.members(g)
@@ -83,9 +89,9 @@ func TestPing(t *testing.T) {
 
 // TestGoogleWorkspace goes through a connection of the provider custom: there is none of its own.
 func TestGoogleWorkspace(t *testing.T) {
-	alone(t, custom, func(c *client) {
+	each(t, custom, func(c *client) {
 		c.as("User-Agent", "Google-Auto-Provisioning", "Content-Type", "application/json", "Accept", "application/json")
-		name := "ada@acme.test"
+		name := address("ada")
 		c.find("/Users", `userName eq "`+name+`"`).is(200).has("totalResults", 0)
 		id := c.post("/Users", person(name, `"name":{"givenName":"Ada","familyName":"King"}`, `"emails":[{"value":"`+name+`","primary":true}]`)).is(201).id()
 		c.put("/Users/"+id, person(name, `"name":{"givenName":"Ada","familyName":"Lovelace"}`)).is(200).has("name/familyName", "Lovelace")
@@ -96,15 +102,15 @@ func TestGoogleWorkspace(t *testing.T) {
 
 // TestRippling goes through a connection of the provider custom: there is none of its own.
 func TestRippling(t *testing.T) {
-	alone(t, custom, func(c *client) {
+	each(t, custom, func(c *client) {
 		c.as("Content-Type", "application/json")
 		c.get("/ServiceProviderConfig").is(200).has("patch/supported", true)
-		c.get("/Users?startIndex=1&count=100").is(200).has("itemsPerPage", 1)
-		name := "ada@acme.test"
-		body := person(name, `"externalId":"r1"`, `"name":{"givenName":"Ada","familyName":"King"}`, `"emails":[{"value":"`+name+`","primary":true,"type":"work"}]`, `"active":true`)
+		c.get("/Users?startIndex=1&count=100").is(200)
+		name := address("ada")
+		body := person(name, `"externalId":"`+unique("ext")+`"`, `"name":{"givenName":"Ada","familyName":"King"}`, `"emails":[{"value":"`+name+`","primary":true,"type":"work"}]`, `"active":true`)
 		id := c.post("/Users", body).is(201).id()
 		c.post("/Users", body).fails(409, "uniqueness", id)
-		g := c.post("/Groups", `{"displayName":"Engineering"}`).is(201).id()
+		g := c.post("/Groups", `{"displayName":"`+unique("Engineering")+`"}`).is(201).id()
 		c.patch("/Groups/"+g, `{"op":"add","path":"members","value":[{"value":"`+id+`"}]}`).is(204)
 		c.members(g, id)
 		c.patch("/Users/"+id, `{"op":"replace","path":"active","value":false}`).is(200).has("active", false)

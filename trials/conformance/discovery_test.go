@@ -67,7 +67,7 @@ func TestDiscovery(t *testing.T) {
 			user["userName"], user["active"] = address("schema"), false
 			user["schemas"] = []any{userURN, enterpriseURN}
 			user[enterpriseURN] = sample(a.at("Resources/2/attributes").([]any))
-			made := c.made(c.post("/Users", marshal(c, user)).is(201))
+			made := c.post("/Users", marshal(c, user)).is(201)
 			read := c.get("/Users/" + made.id()).is(200)
 			for name, want := range user {
 				read.has(name, want)

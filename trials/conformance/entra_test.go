@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -11,8 +12,8 @@ func entraClient(c *client) *client {
 
 const entraGroupURN = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 
-func entraUser(name string) string {
-	return `{"schemas":["` + userURN + `","` + enterpriseURN + `"],"externalId":"` + name[:3] + `","userName":"` + name + `","active":true,"displayName":"` + name + `","emails":[{"primary":true,"type":"work","value":"` + name + `"}],
+func entraUser(name, external string) string {
+	return `{"schemas":["` + userURN + `","` + enterpriseURN + `"],"externalId":"` + external + `","userName":"` + name + `","active":true,"displayName":"` + name + `","emails":[{"primary":true,"type":"work","value":"` + name + `"}],
 		"meta":{"resourceType":"User"},"name":{"formatted":"First Last","familyName":"Last","givenName":"First"},"roles":[],"` + enterpriseURN + `":{"department":"Bobs"}}`
 }
 
@@ -20,7 +21,7 @@ func entraUser(name string) string {
 func entraTwice(t *testing.T, play func(c *client, flag string)) {
 	for name, flag := range map[string]string{"as it is": "", "with the flag": "aadOptscim062020"} {
 		t.Run(name, func(t *testing.T) {
-			alone(t, entra, func(c *client) { play(entraClient(c), flag) })
+			each(t, entra, func(c *client) { play(entraClient(c), flag) })
 		})
 	}
 }
@@ -49,16 +50,16 @@ func TestEntraTestConnection(t *testing.T) {
 
 func TestEntraUsers(t *testing.T) {
 	entraTwice(t, func(c *client, flag string) {
-		name := "ada@acme.test"
+		name, external := address("ada"), unique("ext")
 		var at string
 		patch := func(c *client, operations ...string) answer {
 			c.Helper()
 			return c.patch(flagged(at, flag), operations...)
 		}
 		c.sub("create", func(c *client) {
-			at = "/Users/" + c.post(flagged("/Users", flag), entraUser(name)).is(201).has("externalId", "ada").has(enterpriseURN+"/department", "Bobs").id()
+			at = "/Users/" + c.post(flagged("/Users", flag), entraUser(name, external)).is(201).has("externalId", external).has(enterpriseURN+"/department", "Bobs").id()
 			c.finds(`userName eq "`+name+`"`, at[len("/Users/"):])
-			c.finds(`externalId eq "ada"`, at[len("/Users/"):])
+			c.finds(`externalId eq "`+external+`"`, at[len("/Users/"):])
 			c.finds(`emails[type eq "work"].value eq "`+name+`"`, at[len("/Users/"):])
 		})
 		c.sub("disable and enable, with booleans in quotes", func(c *client) {
@@ -107,10 +108,11 @@ func TestEntraUsers(t *testing.T) {
 func TestEntraGroups(t *testing.T) {
 	entraTwice(t, func(c *client, flag string) {
 		one, two := c.create().id(), c.create().id()
-		g := c.post(flagged("/Groups", flag), `{"schemas":["`+groupURN+`","`+entraGroupURN+`"],"externalId":"8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159","displayName":"Engineering","meta":{"resourceType":"Group"}}`).is(201).has("members", []any{}).id()
+		title, external := unique("Engineering"), unique("ext")
+		g := c.post(flagged("/Groups", flag), `{"schemas":["`+groupURN+`","`+entraGroupURN+`"],"externalId":"`+external+`","displayName":"`+title+`","meta":{"resourceType":"Group"}}`).is(201).has("members", []any{}).id()
 		at := flagged("/Groups/"+g, flag)
 		c.sub("found by name and by externalId, without members", func(c *client) {
-			for _, filter := range []string{`displayName eq "engineering"`, `externalId eq "8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159"`} {
+			for _, filter := range []string{`displayName eq "` + strings.ToLower(title) + `"`, `externalId eq "` + external + `"`} {
 				c.get("/Groups?excludedAttributes=members&filter="+url.QueryEscape(filter)).is(200).has("Resources/0/id", g).lacks("Resources/0/members")
 			}
 			c.get("/Groups/" + g + "?excludedAttributes=members").is(200).lacks("members")
@@ -134,8 +136,8 @@ func TestEntraGroups(t *testing.T) {
 			c.members(g)
 		})
 		c.sub("rename and delete", func(c *client) {
-			c.patch(at, `{"op":"Replace","path":"displayName","value":"Platform"}`).is(204)
-			c.get(at).is(200).has("displayName", "Platform")
+			c.patch(at, `{"op":"Replace","path":"displayName","value":"`+title+` 2"}`).is(204)
+			c.get(at).is(200).has("displayName", title+" 2")
 			c.delete(at).is(204)
 			c.get(at).fails(404, "")
 		})

@@ -84,7 +84,7 @@ func TestFact04ContentThatCanBeToleratedFailsNoWrite(t *testing.T) {
 			c.patch("/Users/"+a.id(), `{"op":"replace","value":{`+attribute+`}}`).is(200)
 		}
 		c.patch("/Users/"+a.id(), `{"op":"replace","path":"shoeSize","value":44}`, `{"op":"add","path":"urn:okta:custom:1.0:user:x","value":1}`).is(200)
-		c.made(c.post("/Groups", `{"schemas":["`+groupURN+`","urn:x"],"displayName":"`+unique("fact")+`","description":"unknown"}`).is(201))
+		c.post("/Groups", `{"schemas":["`+groupURN+`","urn:x"],"displayName":"`+unique("fact")+`","description":"unknown"}`).is(201)
 	})
 }
 

@@ -37,6 +37,7 @@ const (
 // client is a SCIM client inside one test: it fails the test it belongs to.
 type client struct {
 	*testing.T
+	whole  *testing.T // the test of which T may be a part
 	server *server
 	connection
 	header http.Header // sent with every request
@@ -64,7 +65,7 @@ func eachServer(t *testing.T, connect func(*testing.T, *server) connection, test
 			if err != nil {
 				t.Fatal(err)
 			}
-			test(&client{T: t, server: s, connection: connect(t, s), header: http.Header{"Accept": {"application/scim+json"}}})
+			test(&client{T: t, whole: t, server: s, connection: connect(t, s), header: http.Header{"Accept": {"application/scim+json"}}})
 		})
 	}
 }
@@ -180,7 +181,28 @@ func (c *client) send(method, path, body string, headers ...string) answer {
 		c.Fatal(err)
 	}
 	a.look()
+	if method == "POST" && a.status == 201 {
+		collection, _, _ := strings.Cut(path, "?")
+		c.made(strings.TrimRight(collection, "/") + "/" + fmt.Sprint(a.at("id")))
+	}
 	return a
+}
+
+// made deletes what was made on a server that somebody else runs once the test has ended.
+func (c *client) made(path string) {
+	if c.server.binary != "" {
+		return
+	}
+	c.whole.Cleanup(func() {
+		r, err := http.NewRequest("DELETE", c.URL+path, nil)
+		if err != nil {
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+c.Token)
+		if got, err := browser.Do(r); err == nil {
+			got.Body.Close()
+		}
+	})
 }
 
 // answer is what came back.
@@ -481,38 +503,20 @@ func person(userName string, more ...string) string {
 	return `{` + strings.Join(append([]string{`"schemas":["` + userURN + `"]`, `"userName":` + strconv.Quote(userName)}, more...), ",") + `}`
 }
 
-// create makes a user that goes with the test.
+// create makes a user.
 func (c *client) create(more ...string) answer {
 	c.Helper()
-	return c.made(c.post("/Users", person(address("user"), more...)).is(201))
+	return c.post("/Users", person(address("user"), more...)).is(201)
 }
 
-// group makes a group that goes with the test.
+// group makes a group.
 func (c *client) group(name string, members ...string) answer {
 	c.Helper()
 	body := `{"schemas":["` + groupURN + `"],"displayName":` + strconv.Quote(name)
 	if len(members) > 0 {
 		body += `,"members":[{"value":"` + strings.Join(members, `"},{"value":"`) + `"}]`
 	}
-	return c.made(c.post("/Groups", body+`}`).is(201))
-}
-
-// made deletes what was made on a server that somebody else runs once the test has ended.
-func (c *client) made(a answer) answer {
-	path, _, _ := strings.Cut(a.path, "?")
-	if id, ok := a.at("id").(string); ok && c.server.binary == "" {
-		c.Cleanup(func() {
-			r, err := http.NewRequest("DELETE", c.URL+path+"/"+id, nil)
-			if err != nil {
-				return
-			}
-			r.Header.Set("Authorization", "Bearer "+c.Token)
-			if got, err := browser.Do(r); err == nil {
-				got.Body.Close()
-			}
-		})
-	}
-	return a
+	return c.post("/Groups", body+`}`).is(201)
 }
 
 // quote is a text as JSON.

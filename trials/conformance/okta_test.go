@@ -29,13 +29,13 @@ func (c *client) lookUp(path, filter string) answer {
 }
 
 func TestOktaWizardApp(t *testing.T) {
-	alone(t, okta, func(c *client) {
+	each(t, okta, func(c *client) {
 		oktaClient(c)
-		name := "mia@acme.test"
+		name, title, renamed := address("mia"), unique("Engineering"), unique("Platform")
 		var id, group string
 		c.sub("test connector configuration", func(c *client) {
-			c.get("/Users?startIndex=1&count=2").is(200).has("startIndex", 1).has("itemsPerPage", 1).has("Resources/0/active", true)
-			c.get("/Groups?startIndex=1&count=100").is(200).has("totalResults", 0).has("Resources", []any{})
+			c.get("/Users?startIndex=1&count=2").is(200).has("startIndex", 1).has("Resources/0/active", true)
+			c.get("/Groups?startIndex=1&count=100").is(200).has("startIndex", 1)
 			c.get("/Users?startIndex=1&count=2", "Authorization", "Bearer wrong").fails(401, "")
 		})
 		c.sub("assign somebody new", func(c *client) {
@@ -49,18 +49,18 @@ func TestOktaWizardApp(t *testing.T) {
 			c.put("/Users/"+id, body).is(200).has("name/familyName", "Okada").has("externalId", "00u-"+name).has("meta/created", read.at("meta/created"))
 		})
 		c.sub("push a group: POST, GET, PUT with all members", func(c *client) {
-			c.lookUp("/Groups", `displayName eq "Engineering"`).has("totalResults", 0)
-			group = c.post("/Groups", `{"schemas":["`+groupURN+`"],"displayName":"Engineering","members":[]}`).is(201).has("members", []any{}).id()
-			c.get("/Groups/"+group).is(200).has("displayName", "Engineering")
-			c.put("/Groups/"+group, `{"schemas":["`+groupURN+`"],"id":"`+group+`","displayName":"Engineering","members":[{"value":"`+id+`","display":"`+name+`"}]}`).is(200).has("displayName", "Engineering").lacks("members")
+			c.lookUp("/Groups", `displayName eq "`+title+`"`).has("totalResults", 0)
+			group = c.post("/Groups", `{"schemas":["`+groupURN+`"],"displayName":"`+title+`","members":[]}`).is(201).has("members", []any{}).id()
+			c.get("/Groups/"+group).is(200).has("displayName", title)
+			c.put("/Groups/"+group, `{"schemas":["`+groupURN+`"],"id":"`+group+`","displayName":"`+title+`","members":[{"value":"`+id+`","display":"`+name+`"}]}`).is(200).has("displayName", title).lacks("members")
 			c.members(group, id)
 		})
 		c.sub("rename it, keep its own name, free the old one", func(c *client) {
 			for range 2 {
-				c.put("/Groups/"+group, `{"schemas":["`+groupURN+`"],"id":"`+group+`","displayName":" Platform ","members":[{"value":"`+id+`","display":"`+name+`"}]}`).is(200).has("displayName", "Platform")
+				c.put("/Groups/"+group, `{"schemas":["`+groupURN+`"],"id":"`+group+`","displayName":" `+renamed+` ","members":[{"value":"`+id+`","display":"`+name+`"}]}`).is(200).has("displayName", renamed)
 			}
-			c.lookUp("/Groups", `displayName eq "Engineering"`).has("totalResults", 0)
-			c.lookUp("/Groups", `displayName eq "platform"`).has("Resources/0/id", group)
+			c.lookUp("/Groups", `displayName eq "`+title+`"`).has("totalResults", 0)
+			c.lookUp("/Groups", `displayName eq "`+strings.ToLower(renamed)+`"`).has("Resources/0/id", group)
 		})
 		c.sub("unassign", func(c *client) {
 			read := c.get("/Users/"+id).is(200).has("groups/0/value", group)
@@ -68,7 +68,7 @@ func TestOktaWizardApp(t *testing.T) {
 			c.get("/Users/"+id).is(200).has("active", false)
 		})
 		c.sub("assign again: found, read, put", func(c *client) {
-			c.lookUp("/Users", `userName eq "MIA@acme.test"`).has("totalResults", 1).has("Resources/0/id", id).has("Resources/0/active", false)
+			c.lookUp("/Users", `userName eq "`+strings.ToUpper(name)+`"`).has("totalResults", 1).has("Resources/0/id", id).has("Resources/0/active", false)
 			read := c.get("/Users/" + id).is(200)
 			c.put("/Users/"+id, strings.Replace(string(read.body), `"active":false`, `"active":true`, 1)).is(200).has("active", true)
 			c.members(group, id)
@@ -83,27 +83,37 @@ func TestOktaWizardApp(t *testing.T) {
 			c.put("/Users/"+id, oktaUser(name, "Okada", true, `"`+enterpriseURN+`":{"department":"R&D","manager":{"value":"7"}}`)).is(200).has(enterpriseURN+"/department", "R&D").has("schemas/1", enterpriseURN)
 		})
 		c.sub("import users and groups", func(c *client) {
-			c.get("/Users?startIndex=1&count=100").is(200).has("totalResults", 2).has("itemsPerPage", 2)
-			c.get("/Users?startIndex=101&count=100").is(200).has("totalResults", 2).has("Resources", []any{})
-			c.get("/Groups?startIndex=1&count=100").is(200).has("Resources/0/members/0/value", id).has("Resources/0/members/0/display", name)
+			seen, total := map[string]int{}, 1
+			for start := 1; start <= total; start += 100 {
+				page := c.get(fmt.Sprintf("/Users?startIndex=%d&count=100", start)).is(200).has("startIndex", start)
+				total = int(page.at("totalResults").(float64))
+				for _, user := range page.ids() {
+					seen[user]++
+				}
+			}
+			if seen[id] != 1 {
+				c.Errorf("the user is imported %d times", seen[id])
+			}
+			c.get(fmt.Sprintf("/Users?startIndex=%d&count=100", total+100000)).is(200).has("Resources", []any{})
+			c.lookUp("/Groups", `displayName eq "`+renamed+`"`).has("Resources/0/members/0/value", id).has("Resources/0/members/0/display", name)
 		})
 		c.sub("unlink and delete the group", func(c *client) {
 			c.delete("/Groups/" + group).is(204)
 			c.get("/Groups/"+group).fails(404, "", "unlink the group")
-			c.put("/Groups/"+group, `{"displayName":"Platform"}`).fails(404, "", "push it again")
+			c.put("/Groups/"+group, `{"displayName":"`+renamed+`"}`).fails(404, "", "push it again")
 		})
 	})
 }
 
 func TestOktaIntegrationNetworkApp(t *testing.T) {
-	alone(t, okta, func(c *client) {
+	each(t, okta, func(c *client) {
 		oktaClient(c).as("Authorization", c.Token) // header mode: as typed
-		name := "ben@acme.test"
+		name, zoe, title := address("ben"), address("zoe"), unique("Sales")
 		var id, other, group string
 		c.sub("assign", func(c *client) {
 			c.lookUp("/Users", `userName eq "`+name+`"`).has("totalResults", 0)
 			id = c.post("/Users", oktaUser(name, "Ono", true, `"password":"placeholder"`)).is(201).id()
-			other = c.post("/Users", oktaUser("zoe@acme.test", "Zen", true)).is(201).id()
+			other = c.post("/Users", oktaUser(zoe, "Zen", true)).is(201).id()
 		})
 		c.sub("the profile by PUT, or by PATCH with and without path", func(c *client) {
 			c.put("/Users/"+id, oktaUser(name, "Okada", true)).is(200).has("name/familyName", "Okada")
@@ -118,10 +128,10 @@ func TestOktaIntegrationNetworkApp(t *testing.T) {
 			c.patch("/Users/"+id, `{"op":"replace","value":{"password":"N3w"}}`).is(200)
 		})
 		c.sub("push a group and change its members", func(c *client) {
-			group = c.post("/Groups", `{"schemas":["`+groupURN+`"],"displayName":"Sales","members":[{"value":"`+id+`","display":"`+name+`"}]}`).is(201).id()
+			group = c.post("/Groups", `{"schemas":["`+groupURN+`"],"displayName":"`+title+`","members":[{"value":"`+id+`","display":"`+name+`"}]}`).is(201).id()
 			c.get("/Groups/"+group).is(200).has("members/0/value", id)
-			c.patch("/Groups/"+group, `{"op":"replace","value":{"id":"`+group+`","displayName":"Sales EU"}}`).is(200).has("displayName", "Sales EU").lacks("members")
-			c.patch("/Groups/"+group, `{"op":"remove","path":"members[value eq \"`+id+`\"]"}`, `{"op":"add","path":"members","value":[{"value":"`+other+`","display":"zoe@acme.test"}]}`).is(200)
+			c.patch("/Groups/"+group, `{"op":"replace","value":{"id":"`+group+`","displayName":"`+title+` EU"}}`).is(200).has("displayName", title+" EU").lacks("members")
+			c.patch("/Groups/"+group, `{"op":"remove","path":"members[value eq \"`+id+`\"]"}`, `{"op":"add","path":"members","value":[{"value":"`+other+`","display":"`+zoe+`"}]}`).is(200)
 			c.members(group, other)
 		})
 		c.sub("push now, with and without path, and of an empty group", func(c *client) {
@@ -133,17 +143,17 @@ func TestOktaIntegrationNetworkApp(t *testing.T) {
 			c.members(group)
 		})
 		c.sub("link to a group that is there: found by name", func(c *client) {
-			c.lookUp("/Groups", `displayName eq "sales eu"`).has("Resources/0/id", group)
-			c.post("/Groups", `{"displayName":"Sales EU"}`).fails(409, "uniqueness", group)
+			c.lookUp("/Groups", `displayName eq "`+strings.ToLower(title)+` eu"`).has("Resources/0/id", group)
+			c.post("/Groups", `{"displayName":"`+title+` EU"}`).fails(409, "uniqueness", group)
 		})
 	})
 }
 
 // TestOktaSpecAndCrudSuite plays Okta's own suite for the integration network, as far as its steps are known.
 func TestOktaSpecAndCrudSuite(t *testing.T) {
-	alone(t, okta, func(c *client) {
+	each(t, okta, func(c *client) {
 		c.as("User-Agent", "OKTA SCIM Integration", "Content-Type", "application/json")
-		name := "runscope300abc@atko.com"
+		name := address("runscope")
 		var id string
 		c.sub("the first user has all attributes", func(c *client) {
 			a := c.get("/Users?count=1&startIndex=1").is(200).has("itemsPerPage", 1).has("startIndex", 1)

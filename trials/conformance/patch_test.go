@@ -150,7 +150,7 @@ func TestReplace(t *testing.T) {
 		c.sub("the userName is replaced, and its old one is free", func(c *client) {
 			name := address("new")
 			c.patch(at, `{"op":"replace","path":"userName","value":"`+name+`"}`).is(200).has("userName", name)
-			c.made(c.post("/Users", person(a.at("userName").(string))).is(201))
+			c.post("/Users", person(a.at("userName").(string))).is(201)
 			c.patch(at, `{"op":"replace","path":"userName","value":""}`).fails(400, "invalidValue", "userName is required")
 		})
 	})

@@ -14,7 +14,7 @@ func TestCreated201(t *testing.T) {
 			{"/Groups", `{"displayName":"` + unique("created") + `"}`, "Group"},
 		} {
 			c.sub(kind.name, func(c *client) {
-				a := c.made(c.post(kind.path, kind.body).is(201))
+				a := c.post(kind.path, kind.body).is(201)
 				location := c.URL + kind.path + "/" + a.id()
 				if got := a.header.Get("Location"); got != location || !strings.HasPrefix(got, "http") {
 					a.errorf("Location is %q, not %q", got, location)
@@ -55,7 +55,7 @@ func TestDelete(t *testing.T) {
 		})
 		c.sub("nor in a group", func(c *client) { c.members(group) })
 		c.sub("the userName is free again", func(c *client) {
-			c.made(c.post("/Users", person(name)).is(201)).has("userName", name).has("active", true)
+			c.post("/Users", person(name)).is(201).has("userName", name).has("active", true)
 		})
 		c.sub("a group goes too, and leaves its people", func(c *client) {
 			title, user := unique("gone"), c.create().id()
@@ -94,13 +94,13 @@ func TestReturning(t *testing.T) {
 		c.sub("a POST for a deleted person brings them back under their id", func(c *client) {
 			a := c.create(`"externalId":"` + unique("ext") + `"`)
 			c.delete("/Users/" + a.id()).is(204)
-			c.made(c.post("/Users", person(a.at("userName").(string), `"externalId":"`+a.at("externalId").(string)+`"`)).is(201)).has("id", a.id()).has("active", true)
+			c.post("/Users", person(a.at("userName").(string), `"externalId":"`+a.at("externalId").(string)+`"`)).is(201).has("id", a.id()).has("active", true)
 			c.get("/Users/" + a.id()).is(200)
 		})
 		c.sub("a namesake with another externalId is somebody else", func(c *client) {
 			a := c.create(`"externalId":"` + unique("ext") + `"`)
 			c.delete("/Users/" + a.id()).is(204)
-			b := c.made(c.post("/Users", person(a.at("userName").(string), `"externalId":"`+unique("ext")+`"`)).is(201))
+			b := c.post("/Users", person(a.at("userName").(string), `"externalId":"`+unique("ext")+`"`)).is(201)
 			if b.id() == a.id() {
 				b.errorf("somebody else has the id of who was deleted")
 			}

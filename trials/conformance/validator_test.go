@@ -11,7 +11,7 @@ import (
 
 // TestEntraValidator plays the 24 checks of Microsoft's SCIM Validator, and the seven that are in preview.
 func TestEntraValidator(t *testing.T) {
-	alone(t, entra, func(c *client) {
+	each(t, entra, func(c *client) {
 		entraClient(c)
 		name := func() string { return strings.ReplaceAll(address("Lonny"), "-", ".") }
 		user := func(c *client) (at, userName string) {
