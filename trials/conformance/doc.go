@@ -20,8 +20,8 @@
 //	facts_test.go        what decides whether a provider works the first time
 //	okta_test.go, entra_test.go, validator_test.go, clients_test.go        whole sequences of the clients
 //
-// kit_test.go is the client; it looks at every answer, whatever the test is about: its media type, its error, its list,
-// its resource. servers_test.go starts the servers.
+// kit_test.go is the client, answer_test.go what it asks of an answer. look_test.go looks at every answer, whatever the
+// test is about: its media type, its error, its list, its resource. servers_test.go starts the servers.
 //
 // go test runs it. make conformance runs it alone. The environment sends it to another server:
 //

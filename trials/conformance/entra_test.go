@@ -19,6 +19,7 @@ func entraUser(name, external string) string {
 
 // entraTwice plays a part of a cycle with the tenant URL as it is and with the flag for the RFC's own PATCH.
 func entraTwice(t *testing.T, play func(c *client, flag string)) {
+	t.Parallel()
 	for name, flag := range map[string]string{"as it is": "", "with the flag": "aadOptscim062020"} {
 		t.Run(name, func(t *testing.T) {
 			each(t, entra, func(c *client) { play(entraClient(c), flag) })

@@ -7,14 +7,16 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"outpost/internal/testkit"
 )
 
-// TestErrors is about each status there is. That a panic and a broken database are answered alike is tested in api: no
-// client can bring them about.
+// TestErrors is about each status there is. That a panic is answered alike is tested in api: no client can bring one about.
 func TestErrors(t *testing.T) {
 	each(t, custom, func(c *client) {
 		elsewhere := func(url string) *client {
@@ -125,4 +127,29 @@ func TestTooManyRequests(t *testing.T) {
 			c.Error("nobody of 400 was refused")
 		}
 	})
+}
+
+// TestDatabaseAway takes the database away from a server of its own.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("CONFORMANCE_URL") != "" {
+		t.Skip("this needs a server of its own")
+	}
+	database := testkit.NewPostgres(t)
+	s, err := start(t, "postgres", database.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{T: t, whole: t, server: s, connection: s.connect(t, okta), header: http.Header{}}
+	at := "/Users/" + c.create().id()
+	database.Kill()
+	for method, body := range map[string]string{"GET": "", "PATCH": patchOp(`{"op":"replace","value":{"active":false}}`), "PUT": person(address("away")), "DELETE": ""} {
+		a := c.send(method, at, body).fails(503, "", "nothing is lost", "Retry-After")
+		if n, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || n < 1 {
+			a.errorf("Retry-After is %q", a.header.Get("Retry-After"))
+		}
+	}
+	database.Restart()
+	testkit.Eventually(t, 20*time.Second, "the server is back", func() bool { return c.get(at).status == 200 })
+	c.get(at).is(200).has("active", true)
 }

@@ -34,6 +34,7 @@ func TestFilter(t *testing.T) {
 			{"eq and ne", cases(
 				`nickName eq "countess"`, "ada",
 				`nickName eq "count"`, "",
+				`nickName eq "%" or nickName eq "*" or nickName eq "count%"`, "",
 				`nickName ne "countess"`, "grace alan none",
 				`name.givenName eq "ADA"`, "ada",
 				`active eq true`, "ada alan none",

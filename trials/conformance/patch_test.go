@@ -17,6 +17,9 @@ func TestPatch(t *testing.T) {
 			c.patch("/Users/"+id, `{"path":"title","value":"x"}`).fails(400, "invalidSyntax", "op")
 			c.patch("/Users/"+id, `"replace"`).fails(400, "invalidSyntax", "must be an object")
 		})
+		c.sub("no operations are nothing to do", func(c *client) {
+			c.patch("/Users/"+id).is(200).has("meta/version", a.at("meta/version"))
+		})
 		c.sub("all of its operations are done, or none", func(c *client) {
 			c.patch("/Users/"+id, `{"op":"replace","path":"title","value":"Lost"}`, `{"op":"replace","path":"nonsense","value":1}`).fails(400, "invalidPath", "operation 2")
 			c.get("/Users/"+id).is(200).has("title", "Dr").has("meta/version", a.at("meta/version"))

@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -145,6 +147,26 @@ func TestConflicts(t *testing.T) {
 			c.post("/Groups", `{"displayName":" `+title+` "}`).fails(409, "uniqueness", title, g)
 			c.put("/Groups/"+other, `{"displayName":"`+title+`"}`).fails(409, "uniqueness", title, g)
 			c.patch("/Groups/"+other, `{"op":"replace","path":"displayName","value":"`+title+`"}`).fails(409, "uniqueness", title, g)
+		})
+		c.sub("of many POSTs at once for one name one is done", func(c *client) {
+			for _, kind := range []struct{ path, body string }{{"/Users", person(address("race"))}, {"/Groups", `{"displayName":"` + unique("race") + `"}`}} {
+				var side sync.WaitGroup
+				var created, refused atomic.Int64
+				for range 10 {
+					side.Go(func() {
+						switch c.post(kind.path, kind.body).status {
+						case 201:
+							created.Add(1)
+						case 409:
+							refused.Add(1)
+						}
+					})
+				}
+				side.Wait()
+				if created.Load() != 1 || refused.Load() != 9 {
+					c.Errorf("%s: %d are created and %d refused", kind.path, created.Load(), refused.Load())
+				}
+			}
 		})
 		c.sub("a refused change changes nothing", func(c *client) {
 			c.get("/Users/"+b.id()).is(200).has("userName", b.at("userName")).has("meta/version", b.at("meta/version")).lacks("externalId")

@@ -46,7 +46,7 @@ func servers() map[string]func() (*server, error) {
 
 var (
 	onSQLite = sync.OnceValues(func() (*server, error) {
-		return start("sqlite", func() string {
+		return start(lasting, "sqlite", func() string {
 			dir, err := os.MkdirTemp("", "outpost-conformance-")
 			if err != nil {
 				lasting.Fatal(err)
@@ -56,7 +56,7 @@ var (
 		})
 	})
 	onPostgres = sync.OnceValues(func() (*server, error) {
-		return start("postgres", func() string { return testkit.Postgres(lasting) })
+		return start(lasting, "postgres", func() string { return testkit.Postgres(lasting) })
 	})
 	remote = sync.OnceValues(func() (*server, error) {
 		provider := os.Getenv("CONFORMANCE_PROVIDER")
@@ -69,23 +69,23 @@ var (
 )
 
 // start starts the program as an operator does: the schema, the api role, a workspace.
-func start(name string, database func() string) (s *server, err error) {
+func start(t testing.TB, name string, database func() string) (s *server, err error) {
 	defer func() {
 		if stopped, ok := recover().(fatal); ok {
 			err = stopped
 		}
 	}()
-	listen := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(lasting))
-	s = &server{name: name, binary: testkit.BuildBinary(lasting), connections: map[string]connection{}}
+	listen := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
+	s = &server{name: name, binary: testkit.BuildBinary(t), connections: map[string]connection{}}
 	s.env = []string{
 		"DATABASE_URL=" + database(), "SMTP_URL=smtp://127.0.0.1:1", "PUBLIC_URL=http://" + listen, "LISTEN_ADDR=" + listen,
-		fmt.Sprintf("METRICS_ADDR=127.0.0.1:%d", testkit.FreePort(lasting)), "SECRET_KEY=a secret of at least thirty-two bytes", "LOG_LEVEL=error",
+		fmt.Sprintf("METRICS_ADDR=127.0.0.1:%d", testkit.FreePort(t)), "SECRET_KEY=a secret of at least thirty-two bytes", "LOG_LEVEL=error",
 	}
-	s.command(lasting, nil, "migrate")
+	s.command(t, nil, "migrate")
 	var w struct{ Slug string }
-	s.command(lasting, &w, "workspace", "create", "--name", "Acme", "--owner", "owner@acme.test", "--plan", "enterprise", "--json")
+	s.command(t, &w, "workspace", "create", "--name", "Acme", "--owner", "owner@acme.test", "--plan", "enterprise", "--json")
 	s.workspace = w.Slug
-	testkit.Start(lasting, testkit.Command{Path: s.binary, Args: []string{"api"}, Env: s.env}).WaitHTTP("http://"+listen+"/readyz", time.Minute, http.StatusOK)
+	testkit.Start(t, testkit.Command{Path: s.binary, Args: []string{"api"}, Env: s.env}).WaitHTTP("http://"+listen+"/readyz", time.Minute, http.StatusOK)
 	return s, nil
 }
 
