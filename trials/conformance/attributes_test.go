@@ -108,10 +108,12 @@ func TestNull(t *testing.T) {
 			c.put("/Users/"+a.id(), person(name, empty...)).is(200).lacks(gone...)
 			c.get("/Users/" + a.id()).is(200).lacks(gone...)
 		})
-		c.sub("a PUT with null clears the externalId of a group", func(c *client) {
+		c.sub("a PUT with null, or without, clears the externalId of a group", func(c *client) {
 			name := unique("group")
 			g := c.post("/Groups", `{"displayName":"`+name+`","externalId":"G1"}`).is(201).has("externalId", "G1")
 			c.put("/Groups/"+g.id(), `{"displayName":"`+name+`","externalId":null}`).is(200).lacks("externalId")
+			c.patch("/Groups/"+g.id(), `{"op":"add","path":"externalId","value":"G2"}`).is(204)
+			c.put("/Groups/"+g.id(), `{"displayName":"`+name+`"}`).is(200).lacks("externalId")
 		})
 		c.sub("a PATCH with null clears", func(c *client) {
 			id := c.create(full...).id()

@@ -87,9 +87,8 @@ func TestPing(t *testing.T) {
 	})
 }
 
-// TestGoogleWorkspace goes through a connection of the provider custom: there is none of its own.
 func TestGoogleWorkspace(t *testing.T) {
-	each(t, custom, func(c *client) {
+	each(t, google, func(c *client) {
 		c.as("User-Agent", "Google-Auto-Provisioning", "Content-Type", "application/json", "Accept", "application/json")
 		name := address("ada")
 		c.find("/Users", `userName eq "`+name+`"`).is(200).has("totalResults", 0)
@@ -100,9 +99,8 @@ func TestGoogleWorkspace(t *testing.T) {
 	})
 }
 
-// TestRippling goes through a connection of the provider custom: there is none of its own.
 func TestRippling(t *testing.T) {
-	each(t, custom, func(c *client) {
+	each(t, rippling, func(c *client) {
 		c.as("Content-Type", "application/json")
 		c.get("/ServiceProviderConfig").is(200).has("patch/supported", true)
 		c.get("/Users?startIndex=1&count=100").is(200)

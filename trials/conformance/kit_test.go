@@ -23,6 +23,8 @@ const (
 	onelogin  = "onelogin"
 	jumpcloud = "jumpcloud"
 	ping      = "ping"
+	google    = "google"
+	rippling  = "rippling"
 )
 
 const (
