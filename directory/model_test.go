@@ -101,6 +101,9 @@ func (d dice) object(a refAttr) any {
 			if name == "type" && d.chance(90) {
 				v = oneOf(d, modelTypes...)
 			}
+			if name == "value" && d.chance(60) { // so that the same is added again
+				v = modelTexts[0]
+			}
 			o[d.anyCase(name)] = v
 		}
 	}

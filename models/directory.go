@@ -127,12 +127,12 @@ type User struct {
 	KeptVersion int64  `gorm:"default:0"`
 	Resource    string // the SCIM resource as JSON, but for active, id and meta
 	// Searched is Resource as filters compare it, nil where that is its ASCII lower case.
-	Searched  *string
+	Searched *string
 	// OtherEmails are the addresses in Resource beside Email, folded: rows of their own, see DirectoryEmail.
 	OtherEmails []string `gorm:"-"`
-	CreatedAt time.Time
-	UpdatedAt time.Time
-	RemovedAt *time.Time // deleted by the provider: hidden from SCIM
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	RemovedAt   *time.Time // deleted by the provider: hidden from SCIM
 }
 
 // DirectoryEmail is an e-mail address of a person, folded, that is not their User.Email.
