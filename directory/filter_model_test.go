@@ -384,7 +384,7 @@ func (p *population) list(kind string, s scim.Search) (ids []string, next string
 
 func TestFiltersOrdersAndCursorsFindWhatTheReferenceFinds(t *testing.T) {
 	t.Parallel()
-	seed, steps := modelRun(500)
+	seed, steps := modelRun(350)
 	fixture.Each(t, func(t *testing.T, w *fixture.World) {
 		p := populate(t, w, newDice(seed, 100), 60, 10)
 		p.filters(t, seed, steps)
@@ -533,7 +533,7 @@ func (p *population) walks(t *testing.T) {
 		}
 		met := map[string]int{}
 		ended := false
-		s := scim.Search{SortBy: walk.by, SortOrder: walk.order, Filter: walk.filter, Filtered: walk.filter != "", Paged: true, Count: strconv.Itoa(max(3, len(residents)/5))}
+		s := scim.Search{SortBy: walk.by, SortOrder: walk.order, Filter: walk.filter, Filtered: walk.filter != "", Paged: true, Count: strconv.Itoa(max(3, len(residents)/3))}
 		for pages := 0; ; pages++ {
 			ids, next, err := p.list(walk.kind, s)
 			if ended && scimType(t, err) == scim.TypeExpiredCursor {

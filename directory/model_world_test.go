@@ -394,7 +394,7 @@ func (w *modelWorld) checkGroup(g *modelGroup) {
 
 func TestRandomChangesInADatabaseAreThoseOfTheReference(t *testing.T) {
 	t.Parallel()
-	seed, steps := modelRun(300)
+	seed, steps := modelRun(200)
 	fixture.Each(t, func(t *testing.T, world *fixture.World) {
 		for run, provider := range []models.Provider{models.ProviderOkta, models.ProviderCustom} {
 			if run > 0 {

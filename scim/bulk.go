@@ -2,7 +2,6 @@ package scim
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"strconv"
 	"strings"
@@ -156,11 +155,16 @@ func (op *BulkOperation) check() error {
 // reference begins the places where a bulkId stands for the id of what it makes (RFC 7644 section 3.7.2).
 const reference = "bulkId:"
 
-// References are the bulkIds that the operation refers to, in its data and its path.
+// References are the bulkIds that the operation refers to, in its data and its path, each once. Beyond MaxBulk there is
+// one among them that no request has room for, so that the rest is left out.
 func (op *BulkOperation) References() []string {
 	var ids []string
+	seen := map[string]bool{}
 	note := func(id string) (string, bool) {
-		ids = append(ids, id)
+		if !seen[id] && len(ids) <= MaxBulk {
+			seen[id] = true
+			ids = append(ids, id)
+		}
 		return "", false
 	}
 	substitute(op.Path, note)
@@ -188,30 +192,31 @@ func (op *BulkOperation) Resolve(known func(bulkID string) (id string, ok bool))
 
 // substitute replaces the references within a text, and tells whether it did.
 func substitute(text string, id func(bulkID string) (string, bool)) (string, bool) {
-	at := strings.Index(text, reference)
-	if at < 0 {
+	var out []byte
+	done := 0 // how much of text is in out
+	for at := 0; ; {
+		i := strings.Index(text[at:], reference)
+		if i < 0 {
+			break
+		}
+		from, name := at+i, at+i+len(reference)
+		if at = len(text); len(text) > name {
+			if end := strings.IndexAny(text[name:], "\" ])(,/"); end >= 0 {
+				at = name + end
+			}
+		}
+		value, ok := id(text[name:at])
+		if ok && from == 0 && at == len(text) {
+			return value, true // nearly all are nothing else
+		}
+		if ok {
+			out, done = append(append(out, text[done:from]...), value...), at
+		}
+	}
+	if done == 0 {
 		return text, false
 	}
-	var out strings.Builder
-	changed := false
-	for at >= 0 {
-		rest := text[at+len(reference):]
-		end := strings.IndexAny(rest, "\" ])(,/")
-		if end < 0 {
-			end = len(rest)
-		}
-		out.WriteString(text[:at])
-		if value, ok := id(rest[:end]); ok {
-			out.WriteString(value)
-			changed = true
-		} else {
-			out.WriteString(reference + rest[:end])
-		}
-		text = rest[end:]
-		at = strings.Index(text, reference)
-	}
-	out.WriteString(text)
-	return out.String(), changed
+	return string(append(out, text[done:]...)), true
 }
 
 // eachText lets replace change the strings of a JSON text that are values and refer to something.
@@ -219,72 +224,73 @@ func eachText(data []byte, replace func(text string) (string, bool)) []byte {
 	if !bytes.Contains(data, []byte(reference)) {
 		return data
 	}
-	out := make([]byte, 0, len(data)+64)
-	for i := 0; i < len(data); {
-		if data[i] != '"' {
-			out = append(out, data[i])
-			i++
-			continue
+	var out []byte
+	done := 0 // how much of data is in out
+	for i := 0; ; {
+		at := bytes.IndexByte(data[i:], '"')
+		if at < 0 {
+			break
 		}
-		end := endOfString(data, i)
-		raw := data[i:end]
-		i = end
-		if after := trimSpace(data[end:]); len(after) > 0 && after[0] == ':' || !bytes.Contains(raw, []byte(reference)) {
-			out = append(out, raw...)
+		from := i + at
+		i = endOfString(data, from)
+		raw := data[from:i]
+		if after := trimSpace(data[i:]); len(after) > 0 && after[0] == ':' || !bytes.Contains(raw, []byte(reference)) {
 			continue
 		}
 		if text, changed := replace(unquote(raw)); changed {
-			out = appendString(out, text)
-		} else {
-			out = append(out, raw...)
+			if out == nil {
+				out = make([]byte, 0, len(data)+64)
+			}
+			out, done = appendString(append(out, data[done:from]...), text), i
 		}
 	}
-	return out
+	if out == nil {
+		return data
+	}
+	return append(out, data[done:]...)
 }
 
 // withoutReferences drops the values that still refer to something: an element of an array whole, a member of an object
 // with its name.
 func withoutReferences(data []byte) []byte {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil {
+	if len(data) == 0 {
 		return data
 	}
-	kept, _ := keep(v)
-	out, err := json.Marshal(kept)
-	if err != nil {
-		return data
-	}
+	out, _, _ := keep(make([]byte, 0, len(data)), data)
 	return out
 }
 
-func keep(v any) (kept any, ok bool) {
-	switch v := v.(type) {
-	case string:
-		return v, !strings.Contains(v, reference)
-	case []any:
-		list := make([]any, 0, len(v))
-		for _, e := range v {
-			if k, ok := keep(e); ok {
-				list = append(list, k)
-			}
+// keep appends the JSON value that data begins with, but for what refers to something, and returns what follows it. ok is
+// false where the value says nothing without that.
+func keep(dst, data []byte) (out, rest []byte, ok bool) {
+	if data[0] != '[' && data[0] != '{' {
+		value, rest := cutValue(data)
+		return append(dst, value...), rest, value[0] != '"' || !bytes.Contains(value, []byte(reference))
+	}
+	object, end := data[0] == '{', data[0]+2 // of [ and { the closing one is the next but one
+	dst, rest, ok = append(dst, data[0]), trimSpace(data[1:]), true
+	first := len(dst)
+	for rest[0] != end {
+		undo := len(dst)
+		if undo > first {
+			dst = append(dst, ',')
 		}
-		return list, true
-	case map[string]any:
-		for name, e := range v {
-			k, ok := keep(e)
-			if !ok && strings.EqualFold(name, "value") {
-				return nil, false // without its value an element says nothing
-			}
-			if ok {
-				v[name] = k
-			} else {
-				delete(v, name)
-			}
+		var name []byte
+		if object {
+			name, rest = cutValue(rest)
+			dst = append(append(dst, name...), ':')
+			rest = trimSpace(trimSpace(rest)[1:])
+		}
+		var kept bool
+		if dst, rest, kept = keep(dst, rest); !kept {
+			dst = dst[:undo]
+			ok = ok && !(object && strings.EqualFold(unquote(name), "value")) // without its value an element says nothing
+		}
+		if rest = trimSpace(rest); rest[0] == ',' {
+			rest = trimSpace(rest[1:])
 		}
 	}
-	return v, true
+	return append(dst, end), rest[1:], ok
 }
 
 // BulkResult is the outcome of one operation of a bulk request.

@@ -2,52 +2,40 @@ package scim
 
 import "strings"
 
-// matches evaluates the filter in brackets of a PATCH path on one value of the attribute.
-func (c *change) matches(f Filter, e *object) (bool, error) {
+// predicate turns the filter in brackets of a PATCH path into a test of one value of the attribute, which counts its work.
+// What the filter cannot ask is an error, whatever values there are.
+func (c *change) predicate(f Filter) (func(*object) bool, error) {
 	switch f := f.(type) {
 	case And:
-		return c.both(f.Left, f.Right, e, func(l, r bool) bool { return l && r })
+		l, r, err := c.both(f.Left, f.Right)
+		return func(e *object) bool { return l(e) && r(e) }, err
 	case Or:
-		return c.both(f.Left, f.Right, e, func(l, r bool) bool { return l || r })
+		l, r, err := c.both(f.Left, f.Right)
+		return func(e *object) bool { return l(e) || r(e) }, err
 	case Not:
-		ok, err := c.matches(f.Of, e)
-		return !ok, err
+		of, err := c.predicate(f.Of)
+		return func(e *object) bool { return !of(e) }, err
 	case Present:
 		at, err := c.locate(f.Path)
-		return err == nil && e.vals[at] != nil, err
+		return func(e *object) bool { *c.work++; return e.vals[at] != nil }, err
 	case Compare:
 		at, err := c.locate(f.Path)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		if c.attr.sub[at].kind == booleanKind {
-			return compareBool(f, e.vals[at])
+			return c.compareBool(f, at)
 		}
-		return compareMaybe(f, e.vals[at], c.attr.sub[at].caseExact)
+		return c.compareMaybe(f, at)
 	}
-	return false, InvalidFilter("The filter of the path is not supported; use one such as [type eq \"work\"]")
+	return nil, InvalidFilter("The filter of the path is not supported; use one such as [type eq \"work\"]")
 }
 
-// comparisons counts what matches evaluates.
-func comparisons(f Filter) int {
-	switch f := f.(type) {
-	case And:
-		return comparisons(f.Left) + comparisons(f.Right)
-	case Or:
-		return comparisons(f.Left) + comparisons(f.Right)
-	case Not:
-		return comparisons(f.Of)
+func (c *change) both(l, r Filter) (left, right func(*object) bool, err error) {
+	if left, err = c.predicate(l); err == nil {
+		right, err = c.predicate(r)
 	}
-	return 1
-}
-
-func (c *change) both(l, r Filter, e *object, join func(l, r bool) bool) (bool, error) {
-	left, err := c.matches(l, e)
-	if err != nil {
-		return false, err
-	}
-	right, err := c.matches(r, e)
-	return join(left, right), err
+	return left, right, err
 }
 
 func (c *change) locate(p Path) (int, error) {
@@ -69,14 +57,52 @@ func lenientTruth(v any) (value, ok bool) {
 }
 
 // compareBool counts an unassigned boolean as false.
-func compareBool(f Compare, have any) (bool, error) {
+func (c *change) compareBool(f Compare, at int) (func(*object) bool, error) {
 	want, ok := lenientTruth(f.Value)
 	if !ok && f.Value != nil || f.Op != Eq && f.Op != Ne {
-		return false, InvalidFilter("%s is true or false; compare it by eq or ne with true or false", f.Path)
+		return nil, InvalidFilter("%s is true or false; compare it by eq or ne with true or false", f.Path)
 	}
-	value, _ := have.(bool)
-	equal := ok && value == want || f.Value == nil && have == nil
-	return equal == (f.Op == Eq), nil
+	return func(e *object) bool {
+		*c.work++
+		value, _ := e.vals[at].(bool)
+		equal := ok && value == want || f.Value == nil && e.vals[at] == nil
+		return equal == (f.Op == Eq)
+	}, nil
+}
+
+// compareMaybe compares a text that may be unassigned: that equals null alone.
+func (c *change) compareMaybe(f Compare, at int) (func(*object) bool, error) {
+	exact := c.attr.sub[at].caseExact
+	want, ok := asText(f.Value)
+	if !ok && f.Value != nil {
+		return nil, InvalidFilter("%s is a text; compare it with a string in quotes", f.Path)
+	}
+	if !exact {
+		want = Fold(want)
+	}
+	return func(e *object) bool {
+		have, assigned := e.vals[at].(string)
+		*c.work += effort(have, exact)
+		switch {
+		case f.Value == nil:
+			return assigned != (f.Op == Eq)
+		case !assigned:
+			return f.Op == Ne
+		case *c.work > maxWork:
+			return false // it is refused anyway
+		case !exact:
+			have = Fold(have)
+		}
+		return compareFolded(f.Op, have, want)
+	}, nil
+}
+
+// effort is the work of comparing a text: that of a short one is 1, and folding makes up for nearly all of it.
+func effort(s string, exact bool) int {
+	if exact || foldsInASCII(s) {
+		return 1 + len(s)/64
+	}
+	return 1 + 2*len(s)
 }
 
 // compareText compares a text that is there. A value that is no text equals none.
@@ -88,6 +114,10 @@ func compareText(op Op, have string, want any, exact bool) bool {
 	if !exact {
 		have, text = Fold(have), Fold(text)
 	}
+	return compareFolded(op, have, text)
+}
+
+func compareFolded(op Op, have, text string) bool {
 	switch op {
 	case Eq:
 		return have == text
@@ -107,19 +137,4 @@ func compareText(op Op, have string, want any, exact bool) bool {
 		return have < text
 	}
 	return have <= text
-}
-
-// compareMaybe is compareText for a text that may be unassigned: that equals null alone.
-func compareMaybe(f Compare, have any, exact bool) (bool, error) {
-	value, assigned := have.(string)
-	if f.Value == nil {
-		return assigned != (f.Op == Eq), nil
-	}
-	if _, ok := asText(f.Value); !ok {
-		return false, InvalidFilter("%s is a text; compare it with a string in quotes", f.Path)
-	}
-	if !assigned {
-		return f.Op == Ne, nil
-	}
-	return compareText(f.Op, value, f.Value, exact), nil
 }

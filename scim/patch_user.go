@@ -61,10 +61,17 @@ func (e *edit) mergeKeys(v verb, prefix string, object []byte) error {
 		path  string
 		value []byte
 	}
+	attrs := userAttributes
+	if prefix != "" && !strings.EqualFold(prefix, UserURN+":") {
+		attrs = enterpriseAttributes
+	}
 	var later []pair
 	var plain uint64
 	var dotted map[string]bool
 	for key, value := range members(object) {
+		if prefix != "" && !lenientKey(key) && find(attrs, key) < 0 {
+			continue
+		}
 		if prefix == "" && !lenientKey(key) {
 			at := find(userAttributes, key)
 			if at < 0 {
