@@ -1,4 +1,4 @@
-.PHONY: help dev test check lint build bench leaving fuzz screenshots clean
+.PHONY: help dev test check lint build bench leaving conformance fuzz screenshots clean
 
 # The program is built static. What looks at it and what tests it compile it in the same way, so that it is compiled once.
 static := CGO_ENABLED=0 GOFLAGS='-trimpath -tags=timetzdata'
@@ -27,6 +27,9 @@ bench: ## measure the speed beside a bare server (sizes: see trials/bench/doc.go
 
 leaving: ## let LEAVING_ROUNDS=200 people leave while 50 clients try every way in, and owners be removed at once
 	LEAVING_ROUNDS=$${LEAVING_ROUNDS:-200} go test -count=1 -v -timeout 90m ./trials/leaving
+
+conformance: ## hold the built program, or the server at CONFORMANCE_URL, against the RFCs and the requests of the clients
+	$(static) go test -count=1 ./trials/conformance
 
 fuzz: ## run every fuzz target, FUZZTIME=30s each
 	@scripts/fuzz

@@ -77,12 +77,12 @@ func (b *bulkRun) run(i int) {
 		for _, ref := range op.References() {
 			j, known := b.made[ref]
 			if !known {
-				err = scim.InvalidValue("bulkId %q is referred to, but no POST of this request has it", ref)
+				err = scim.InvalidValue("bulkId %q is referred to, but no POST of this request has it; give one that bulkId, or refer to another", ref)
 				break
 			}
 			b.run(j)
 			if b.state[j] == bulkDone && b.results[j].Status >= 400 {
-				err = scim.NewError(http.StatusConflict, "", "bulkId %q is referred to, but could not be created", ref)
+				err = scim.NewError(http.StatusConflict, "", "bulkId %q is referred to, but could not be created; see the error of the operation that has it", ref)
 				break
 			}
 		}

@@ -80,7 +80,7 @@ func (r *request) troubleOf(err error, status int) string {
 // asks for is just not there, or the fault is ours. Who has no token of the connection is recorded by the directory, which
 // does so sparingly: anybody could fill the audit.
 func (s *server) recordRefusal(r *request, problem *scim.Error) {
-	if r.access.ConnectionID == "" || !changes(r.Request.Method) && (r.trouble == "" || r.trouble == models.TroubleOurs) {
+	if r.access.ConnectionID == "" || !changes(r.caller.Method) && (r.trouble == "" || r.trouble == models.TroubleOurs) {
 		return
 	}
 	switch problem.Status {
@@ -131,7 +131,7 @@ func asProblem(err error, requestID string) *scim.Error {
 }
 
 // unauthorized is one and the same for every reason, so that it tells nobody which connections there are.
-var unauthorized = scim.NewError(http.StatusUnauthorized, "", "the bearer token is missing, wrong or no longer valid: copy the current token from Settings > Security > Directory Sync into your identity provider")
+var unauthorized = scim.NewError(http.StatusUnauthorized, "", "the bearer token is missing, wrong or no longer valid: paste the connection's current token into your identity provider; a token is shown only once, so if it is lost, make a new one in Settings > Security > Directory Sync")
 
 func noRoute(*request) error {
 	return scim.NotFound("there is nothing here: SCIM is at /scim/v2/{connection id}, with /Users and /Groups; copy the base URL from Settings > Security > Directory Sync")

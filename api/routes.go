@@ -28,11 +28,8 @@ type route struct {
 	handle   handler
 }
 
-// What a refused request to more than one resource is recorded as.
-const (
-	resourceAny  = "Resource"
-	resourceBulk = "Bulk"
-)
+// resourceBulk is what a refused bulk request is recorded as.
+const resourceBulk = "Bulk"
 
 // connection is the path of a SCIM base URL.
 const connection = "/scim/v2/:connection"
@@ -64,8 +61,8 @@ func (s *server) routes() []route {
 		{"", connection + "/Me", bearer, "Me", user, notOffered("/Me", "use /Users and the id of a user")},
 		{"POST", connection + "/Bulk", bearer, resourceBulk, scim.MaxBulkBytes, s.bulk},
 
-		{"GET", connection, bearer, resourceAny, user, s.listEverything},
-		{"POST", connection + "/.search", bearer, resourceAny, user, s.searching(s.listEverything)},
+		{"GET", connection, bearer, models.ResourceAny, user, s.listEverything},
+		{"POST", connection + "/.search", bearer, models.ResourceAny, user, s.searching(s.listEverything)},
 		{"POST", connection + "/Users/.search", bearer, models.ResourceUser, user, s.searching(s.listUsers)},
 		{"POST", connection + "/Groups/.search", bearer, models.ResourceGroup, group, s.searching(s.listGroups)},
 

@@ -20,6 +20,7 @@ func listed(q scim.Query, total int, more bool, n int, id func(i int) string) sc
 // searching reads a SearchRequest in the place of a query, and lets list answer it (RFC 7644 section 3.4.3).
 func (s *server) searching(list handler) handler {
 	return func(r *request) error {
+		r.caller.Method = models.MethodSearch
 		search, err := decode(r, scim.DecodeSearch)
 		if err != nil {
 			return err

@@ -110,8 +110,11 @@ func showRequest(r *request) error {
 // scimPath is what a request asked for, without the base URL.
 func scimPath(e models.AuditEntry) string {
 	path := "/" + e.TargetType
-	if e.TargetType == models.ResourceUser || e.TargetType == models.ResourceGroup {
+	switch e.TargetType {
+	case models.ResourceUser, models.ResourceGroup:
 		path += "s"
+	case models.ResourceAny:
+		path = "/"
 	}
 	if e.TargetID != "" && e.Method != "POST" {
 		path += "/" + e.TargetID

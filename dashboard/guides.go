@@ -90,6 +90,28 @@ var guides = map[models.Provider]guide{
 			{Path: "Provisioning › Rules", Do: "Make a rule from the PingOne directory to this connection, choose whom it takes, and switch it on."},
 		},
 	},
+	models.ProviderGoogle: {
+		Monogram: "Go", Offers: "Users", Test: "auto-provisioning begins",
+		Steps: []step{
+			{Path: "Apps › Web and mobile apps", Do: "Open the app. Google offers auto-provisioning for apps of its catalog; an app of your own may not have it."},
+			{Path: "Auto-provisioning › Configure", Label: "Access token", Paste: "token"},
+			{Label: "Endpoint URL", Paste: "url"},
+			{Path: "Attribute mapping", Do: "<b>userName</b>: the primary e-mail address. Leave the rest as it comes."},
+			{Path: "Provisioning scope", Do: "Choose the groups whose people get access."},
+			{Path: "Deprovisioning", Do: "Let access end at once when an app or a user is suspended or deleted, then switch auto-provisioning on."},
+		},
+	},
+	models.ProviderRippling: {
+		Monogram: "Ri", Offers: "Users and groups", Test: "Rippling tests the connection",
+		Steps: []step{
+			{Path: "IT Management › Custom App", Do: "Add a custom integration with <b>SCIM provisioning</b>."},
+			{Label: "SCIM Base URL", Paste: "url"},
+			{Do: "Authentication: <b>Bearer token</b>.", Label: "Token", Paste: "token"},
+			{Do: "Tick what the app supports: <b>groups</b>, <b>create and delete groups</b>, <b>pagination</b>, and <b>PATCH to edit groups</b>."},
+			{Path: "Attributes", Do: "Map <b>userName</b> and the primary e-mail to the work e-mail, and the names to the names."},
+			{Do: "Let Rippling test the connection, then choose whose access it manages."},
+		},
+	},
 	models.ProviderCustom: {
 		Monogram: "{ }", Offers: "Any SCIM 2.0 client", Test: "your client asks for the first time",
 		Steps: []step{

@@ -62,8 +62,6 @@ func entryPhrase(e models.AuditEntry, changes []models.Change, by string, deacti
 		return groupPhrase(e, changes, by)
 	}
 	switch e.Method {
-	case "POST":
-		return about(by + " created")
 	case "DELETE":
 		return about(by + " deleted")
 	}
@@ -75,7 +73,10 @@ func entryPhrase(e models.AuditEntry, changes []models.Change, by string, deacti
 			return about(by + " removed")
 		}
 	}
-	if deactivates {
+	switch {
+	case e.Method == "POST":
+		return about(by + " created")
+	case deactivates:
 		return about(by + " removed")
 	}
 	return about(by + " updated")
@@ -85,11 +86,13 @@ func entryPhrase(e models.AuditEntry, changes []models.Change, by string, deacti
 func refusedPhrase(e models.AuditEntry, by string) phrase {
 	switch e.TargetType {
 	case models.ResourceUser, models.ResourceGroup:
+	case models.ResourceAny:
+		return bare(by + " asked for people and groups")
 	default:
 		return bare(by + " asked for /" + e.TargetType)
 	}
 	switch e.Method {
-	case "GET", "HEAD":
+	case "GET", "HEAD", models.MethodSearch:
 		if e.TargetID != "" {
 			return about(by + " asked for")
 		}

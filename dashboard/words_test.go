@@ -18,7 +18,8 @@ func TestWhatWasAskedForIsSaidInPlainSentences(t *testing.T) {
 	wrong, none, one := entry("GET", "User", 401, ""), entry("GET", "User", 401, ""), entry("retry", "Workspace", 200, "")
 	wrong.Actor, none.Actor, one.OperationID = "unknown token …a1b2", "no token", &op
 	people := entry("GET", "User", 400, "")
-	people.TargetID = ""
+	searched := entry("SEARCH", "User", 400, "")
+	people.TargetID, searched.TargetID = "", ""
 	for _, test := range []struct {
 		e           models.AuditEntry
 		changes     []models.Change
@@ -41,7 +42,10 @@ func TestWhatWasAskedForIsSaidInPlainSentences(t *testing.T) {
 		{e: none, want: "Somebody called without a token"},
 		{e: people, want: "Okta asked for people"},
 		{e: entry("POST", "User", 409, ""), want: "Okta tried to create Ada"},
-		{e: entry("other", "Bulk", 501, ""), want: "Okta asked for /Bulk"},
+		{e: entry("POST", "User", 201, ""), changes: []models.Change{{Attribute: "active", Before: "false", After: "true"}}, want: "Okta brought Ada back"},
+		{e: entry("POST", "Bulk", 400, ""), want: "Okta asked for /Bulk"},
+		{e: searched, want: "Okta asked for people"},
+		{e: entry("SEARCH", "Resource", 400, ""), want: "Okta asked for people and groups"},
 		{e: entry("signin", "Member", 200, ""), want: "Ada signed in"},
 		{e: entry("resend invitation", "Member", 200, ""), want: "Ines Calloway sent the invitation to Ada again"},
 		{e: entry("role", "Member", 200, ""), changes: []models.Change{{Attribute: "role", Before: "member", After: "admin"}}, want: "Ines Calloway made Ada an admin"},

@@ -182,7 +182,7 @@ func (d *Directory) judge(a store.Access, token string) (Access, error) {
 // Why a request with a living token is denied.
 var (
 	ErrPlan   = &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan and this workspace is not on it: upgrade the workspace, then try again"}
-	ErrPaused = &models.Error{Code: models.Denied, Detail: "this connection is paused: resume it, then retry the failed tasks in your identity provider"}
+	ErrPaused = &models.Error{Code: models.Denied, Detail: "this connection is paused: resume it in Settings > Security > Directory Sync, then retry the failed tasks in your identity provider"}
 )
 
 // IssuedToken is a token in clear: it is shown once and kept nowhere.
@@ -195,7 +195,7 @@ type IssuedToken struct {
 // same transaction, so that the provider finds who is there already.
 func (d *Directory) CreateConnection(ctx context.Context, w models.Workspace, p models.Provider, actor string) (IssuedToken, error) {
 	if !p.Valid() {
-		return IssuedToken{}, &models.Error{Code: models.Invalid, Detail: "there is no provider '" + string(p) + "': choose okta, entra, onelogin, jumpcloud, ping or custom"}
+		return IssuedToken{}, &models.Error{Code: models.Invalid, Detail: "there is no provider '" + string(p) + "': choose " + models.ProviderChoice()}
 	}
 	if !w.Plan.DirectorySync() {
 		return IssuedToken{}, &models.Error{Code: models.Denied, Detail: "Directory Sync is part of the Enterprise plan: upgrade workspace " + w.Slug + " first ('outpost workspace set-plan " + w.Slug + " enterprise')"}

@@ -92,9 +92,17 @@ func (d *Directory) Refused(ctx context.Context, c Caller, targetType, targetID 
 // notFound turns the absence of a resource into the SCIM error for it.
 func notFound(err error, resource, id string) error {
 	if models.Is(err, models.NotFound) {
-		return scim.NotFound("%s %s does not exist in this connection", resource, id)
+		return missing(resource, id)
 	}
 	return err
+}
+
+// missing says that a resource is not there, and what brings it back.
+func missing(resource, id string) error {
+	if resource == models.ResourceGroup {
+		return scim.NotFound("Group %s does not exist in this connection: if it was deleted here, unlink the group in your identity provider and push it again", id)
+	}
+	return scim.NotFound("User %s does not exist in this connection: if they were deleted here, remove the person from the application in your identity provider and assign them again", id)
 }
 
 // isNotFound reports whether err says that something is not there.

@@ -13,7 +13,7 @@ import (
 // Group reads a group that SCIM shows.
 func (d *Directory) Group(ctx context.Context, c Caller, id string) (models.Group, error) {
 	if !IsID(id) {
-		return models.Group{}, scim.NotFound("Group %s does not exist in this connection", id)
+		return models.Group{}, missing(models.ResourceGroup, id)
 	}
 	g, err := d.store.Group(ctx, c.ConnectionID, id)
 	return g, notFound(err, "Group", id)
@@ -89,7 +89,7 @@ func (d *Directory) ReplaceGroup(ctx context.Context, c Caller, id string, in *s
 // The cost grows with what changes, never with the group.
 func (d *Directory) PatchGroup(ctx context.Context, c Caller, id string, changes []scim.GroupChange) (g models.Group, err error) {
 	if !IsID(id) {
-		return g, scim.NotFound("Group %s does not exist in this connection", id)
+		return g, missing(models.ResourceGroup, id)
 	}
 	now := d.now()
 	err = d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
@@ -195,7 +195,7 @@ func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.Group
 // DeleteGroup hides a group from SCIM; its team goes with the operation.
 func (d *Directory) DeleteGroup(ctx context.Context, c Caller, id string) error {
 	if !IsID(id) {
-		return scim.NotFound("Group %s does not exist in this connection", id)
+		return missing(models.ResourceGroup, id)
 	}
 	now := d.now()
 	err := d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {

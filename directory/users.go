@@ -17,7 +17,7 @@ import (
 // User reads a person that SCIM shows.
 func (d *Directory) User(ctx context.Context, c Caller, id string) (models.User, error) {
 	if !IsID(id) {
-		return models.User{}, scim.NotFound("User %s does not exist in this connection", id)
+		return models.User{}, missing(models.ResourceUser, id)
 	}
 	u, err := d.store.User(ctx, c.ConnectionID, id)
 	return u, notFound(err, "User", id)
@@ -143,11 +143,13 @@ func (d *Directory) bringBack(ctx context.Context, c Caller, in *scim.User, want
 	now := d.now()
 	err = d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		old, err := d.before(tx, c, wanted)
-		if isNotFound(err) && !d.taken(tx, c, wanted) { // only namesakes of somebody else are gone
+		switch {
+		case isNotFound(err) && d.taken(tx, c, wanted):
+			return nil, errGone
+		case isNotFound(err): // nobody, or a namesake of who is gone
 			u = wanted
 			return d.addUser(tx, c, wanted, now)
-		}
-		if err != nil {
+		case err != nil:
 			return nil, err
 		}
 		next := old
@@ -231,7 +233,7 @@ func (d *Directory) PatchUser(ctx context.Context, c Caller, id string, p *scim.
 func (d *Directory) DeleteUser(ctx context.Context, c Caller, id string) error {
 	now := d.now()
 	if !IsID(id) {
-		return scim.NotFound("User %s does not exist in this connection", id)
+		return missing(models.ResourceUser, id)
 	}
 	err := d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
 		old, err := tx.LockUser(c.ConnectionID, id)
@@ -254,7 +256,7 @@ func (d *Directory) DeleteUser(ctx context.Context, c Caller, id string) error {
 // change locks a person, lets edit say what they become, and saves that.
 func (d *Directory) change(ctx context.Context, c Caller, id string, edit func(old models.User, next *models.User) error) (u models.User, err error) {
 	if !IsID(id) {
-		return u, scim.NotFound("User %s does not exist in this connection", id)
+		return u, missing(models.ResourceUser, id)
 	}
 	now := d.now()
 	err = d.write(ctx, c, func(tx *store.Tx) ([]models.Operation, error) {
@@ -314,7 +316,7 @@ func (d *Directory) save(tx *store.Tx, c Caller, old models.User, next *models.U
 		return nil, err
 	}
 	entry := c.audit(now, models.ResourceUser, next.ID, status, g.held, &op)
-	if status != 201 {
+	if status != 201 || old.Linked {
 		entry.Changes = told(userChanges(old, *next))
 	}
 	if g.ended {

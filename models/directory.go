@@ -1,6 +1,7 @@
 package models
 
 import (
+	"strings"
 	"time"
 )
 
@@ -14,11 +15,23 @@ const (
 	ProviderOneLogin  Provider = "onelogin"
 	ProviderJumpCloud Provider = "jumpcloud"
 	ProviderPing      Provider = "ping"
+	ProviderGoogle    Provider = "google"
+	ProviderRippling  Provider = "rippling"
 	ProviderCustom    Provider = "custom"
 )
 
 // Providers lists every provider, in the order shown to people.
-var Providers = [...]Provider{ProviderOkta, ProviderEntra, ProviderOneLogin, ProviderJumpCloud, ProviderPing, ProviderCustom}
+var Providers = [...]Provider{ProviderOkta, ProviderEntra, ProviderOneLogin, ProviderJumpCloud, ProviderPing, ProviderGoogle, ProviderRippling, ProviderCustom}
+
+// ProviderChoice names every provider in a sentence: "okta, entra … or custom".
+func ProviderChoice() string {
+	names := make([]string, len(Providers))
+	for i, p := range Providers {
+		names[i] = string(p)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
 
 // Valid reports whether p is a provider that exists.
 func (p Provider) Valid() bool {
@@ -43,6 +56,10 @@ func (p Provider) Title() string {
 		return "JumpCloud"
 	case ProviderPing:
 		return "PingOne"
+	case ProviderGoogle:
+		return "Google Workspace"
+	case ProviderRippling:
+		return "Rippling"
 	default:
 		return "Custom SCIM"
 	}

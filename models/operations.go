@@ -58,7 +58,12 @@ const (
 	ResourceMember = "Member"
 	// ResourceSignInLink is a sign-in link; its mail is about nothing else.
 	ResourceSignInLink = "SignInLink"
+	// ResourceAny is what a question about people and groups together is recorded under; no operation has it.
+	ResourceAny = "Resource"
 )
+
+// MethodSearch is what a question that is sent by POST is recorded as: it changes nothing.
+const MethodSearch = "SEARCH"
 
 // Operation is the record that something must be made true. Its id is the whole payload of its Asynq task.
 type Operation struct {

@@ -144,7 +144,7 @@ func (op *BulkOperation) check() error {
 	}
 	switch {
 	case op.Method == "POST" && id != "":
-		return InvalidValue("A POST goes to %s, without an id", kind)
+		return InvalidValue("A POST goes to %s; leave out what follows in the path", kind)
 	case op.Method != "POST" && (id == "" || strings.Contains(id, "/")):
 		return InvalidValue("A %s needs the id of a resource in its path: %s/…", op.Method, kind)
 	}

@@ -286,7 +286,11 @@ func (r resolver) unknown(p Path) (found, error) {
 	if p.URN != "" && !isCoreURN(p.URN) && !strings.EqualFold(p.URN, EnterpriseURN) {
 		return found{}, InvalidFilter("The schema %q is not one of this server; /Schemas lists those that are", p.URN)
 	}
-	return found{}, InvalidFilter("%ss have no attribute %q to filter by; use one listed in /Schemas, such as %s", r.of, p, r.of.schema().example())
+	example := r.of.schema().example()
+	if i := find(r.of.schema().attrs, p.Attr+"s"); i >= 0 { // email, which templates of filters like to have
+		example = r.of.schema().attrs[i].name
+	}
+	return found{}, InvalidFilter("%ss have no attribute %q to filter by; use one listed in /Schemas, such as %s", r.of, p, example)
 }
 
 // present is `attribute pr`.
@@ -348,7 +352,7 @@ func (at found) test(p Path, op Op, value any) (Filter, error) {
 	t := Test{Attr: at.Attr, Op: op}
 	switch at.Kind {
 	case Truth:
-		b, ok := boolean(value)
+		b, ok := lenientTruth(value)
 		if !ok || op != Eq {
 			return nil, InvalidFilter("%s is true or false; compare it by eq or ne with true or false", p)
 		}

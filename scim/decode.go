@@ -54,8 +54,8 @@ func (a *attribute) decodeText(name string, raw []byte, checks bool) (any, error
 	switch c := raw[0]; {
 	case c == '"':
 		s = unquote(raw)
-	case !a.text.strict() && (c == '-' || c >= '0' && c <= '9'):
-		s = string(raw) // see textClass.strict
+	case a.text.lenientNumber(raw):
+		s = string(raw)
 	default:
 		return nil, InvalidValue("%s must be a string, but %s was sent; send a string", name, describe(raw))
 	}
@@ -67,20 +67,23 @@ func (a *attribute) decodeText(name string, raw []byte, checks bool) (any, error
 	return s, nil
 }
 
-// decodeBool takes true and false, and the strings "True" and "False" in any case, which
-// Entra sends for active and primary unless its tenant URL carries aadOptscim062020.
 func decodeBool(name string, raw []byte) (any, error) {
-	word := string(raw)
-	if raw[0] == '"' && len(raw) <= len(`" false "`) {
-		word = strings.TrimSpace(unquote(raw))
-	}
-	switch {
+	switch word := lenientBool(raw); {
 	case strings.EqualFold(word, "true"):
 		return true, nil
 	case strings.EqualFold(word, "false"):
 		return false, nil
 	}
 	return nil, InvalidValue("%s must be true or false, but %s was sent; send true or false", name, describe(raw))
+}
+
+// lenientBool takes the strings "True" and "False", in any case, for booleans: Entra sends them for active and primary
+// unless its tenant URL carries aadOptscim062020.
+func lenientBool(raw []byte) string {
+	if raw[0] == '"' && len(raw) <= len(`" false "`) {
+		return strings.TrimSpace(unquote(raw))
+	}
+	return string(raw)
 }
 
 func (a *attribute) decodeObject(name string, raw []byte, checks bool) (*object, error) {
@@ -131,17 +134,12 @@ func duplicate(name string) error {
 	return InvalidSyntax("%s is given twice; names are compared without regard to case; send it once", name)
 }
 
-// decodeList reads a multi-valued attribute. One object or one string stands for a list of
-// one; null elements and elements that carry only a type or primary are no values.
+// decodeList reads a multi-valued attribute. Null elements and elements that carry only a type or primary are no values.
 func (a *attribute) decodeList(name string, raw []byte, checks bool) ([]*object, error) {
 	switch raw[0] {
 	case '[':
 	case '{', '"':
-		e, err := a.decodeObject(name, raw, checks)
-		if err != nil || !e.significant() {
-			return nil, err
-		}
-		return []*object{e}, nil
+		return a.lenientOne(name, raw, checks)
 	default:
 		return nil, InvalidValue("%s must be an array, but %s was sent; send an array such as [%s]", name, describe(raw), a.example())
 	}
@@ -162,6 +160,15 @@ func (a *attribute) decodeList(name string, raw []byte, checks bool) ([]*object,
 		}
 	}
 	return list, nil
+}
+
+// lenientOne takes one object or one string for a list of one, which templates written by hand send.
+func (a *attribute) lenientOne(name string, raw []byte, checks bool) ([]*object, error) {
+	e, err := a.decodeObject(name, raw, checks)
+	if err != nil || !e.significant() {
+		return nil, err
+	}
+	return []*object{e}, nil
 }
 
 // example is a short value of the attribute, for an error.

@@ -84,7 +84,7 @@ func (d *groupDecoder) failed(err error) error {
 	case err == io.EOF && d.json.InputOffset() == 0:
 		return InvalidSyntax("The request has no body; send a JSON object")
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
-		return InvalidSyntax("The body ends before its JSON does")
+		return InvalidSyntax("The body ends before its JSON does; send all of it")
 	}
 	return fmt.Errorf("read body: %w", err)
 }

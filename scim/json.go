@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -50,10 +51,17 @@ func checkJSON(data []byte) error {
 }
 
 func syntaxError(err error) error {
-	if se, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return InvalidSyntax("The body is not valid JSON at byte %d: %s", se.Offset, se.Error())
+	se, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		return InvalidSyntax("The body is not valid JSON; correct it")
 	}
-	return InvalidSyntax("The body is not valid JSON")
+	// The library's "invalid character '}' looking for …" is for programmers: the character is what helps.
+	if _, rest, ok := strings.Cut(se.Error(), "invalid character '"); ok {
+		if end := strings.Index(rest, "' "); end >= 0 {
+			return InvalidSyntax("The body is not valid JSON at byte %d: '%s' cannot stand there; correct the JSON", se.Offset, rest[:end])
+		}
+	}
+	return InvalidSyntax("The body is not valid JSON at byte %d: it ends early; send all of it", se.Offset)
 }
 
 // depth returns how deep { and [ nest, and stops counting one past MaxDepth.

@@ -45,8 +45,8 @@ func (c *change) locate(p Path) (int, error) {
 	return 0, InvalidFilter("%s has no sub-attribute %q to filter by; use one listed in /Schemas, such as type", c.name, p)
 }
 
-// boolean takes a quoted boolean as one: Entra sends roles[primary eq "True"].
-func boolean(v any) (value, ok bool) {
+// lenientTruth takes a quoted boolean in a filter as one: Entra sends roles[primary eq "True"].
+func lenientTruth(v any) (value, ok bool) {
 	switch v := v.(type) {
 	case bool:
 		return v, true
@@ -58,7 +58,7 @@ func boolean(v any) (value, ok bool) {
 
 // compareBool counts an unassigned boolean as false.
 func (c *change) compareBool(f Compare, at int) (func(*object) bool, error) {
-	want, ok := boolean(f.Value)
+	want, ok := lenientTruth(f.Value)
 	if !ok && f.Value != nil || f.Op != Eq && f.Op != Ne {
 		return nil, InvalidFilter("%s is true or false; compare it by eq or ne with true or false", f.Path)
 	}

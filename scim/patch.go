@@ -85,17 +85,7 @@ func decodeOperation(raw []byte) (operation, error) {
 		}
 		*field = value
 	}
-	if len(word) > 0 && word[0] == '"' {
-		switch s := unquote(word); {
-		case strings.EqualFold(s, "add"):
-			op.verb = add
-		case strings.EqualFold(s, "replace"):
-			op.verb = replace
-		case strings.EqualFold(s, "remove"):
-			op.verb = remove
-		}
-	}
-	if op.verb == 0 {
+	if op.verb = lenientVerb(word); op.verb == 0 {
 		return op, InvalidSyntax("op must be add, replace or remove, but it is %s", describe(word))
 	}
 	if !isNull(path) {
@@ -105,6 +95,19 @@ func decodeOperation(raw []byte) (operation, error) {
 		op.path = strings.TrimSpace(unquote(path))
 	}
 	return op, nil
+}
+
+// lenientVerb takes the verbs in any case: Entra sends "Add", "Replace" and "Remove".
+func lenientVerb(word []byte) verb {
+	if len(word) == 0 || word[0] != '"' {
+		return 0
+	}
+	for v := add; v <= remove; v++ {
+		if strings.EqualFold(unquote(word), v.String()) {
+			return v
+		}
+	}
+	return 0
 }
 
 // inOperation says in which operation an error arose.
@@ -143,6 +146,10 @@ func parseTarget(s string) (target, error) {
 	return t, err
 }
 
+// lenientKey tells a name in an object that is a path: "name.givenName", "urn:…:enterprise:2.0:User:department". Entra
+// sends them with aadOptscim062020; for the RFC they would be unknown names.
+func lenientKey(name string) bool { return strings.ContainsAny(name, ".:[") }
+
 // lenientObject returns the object of an operation without path. Some clients wrap it in an array of one.
 func lenientObject(op operation) ([]byte, error) {
 	value := op.value
@@ -162,7 +169,7 @@ func needsPath() error {
 	return NoTarget("remove needs a path that names what to remove")
 }
 
-// isEcho tells an id that repeats the id of the resource: Okta sends it in every group rename.
-func isEcho(raw []byte, id string) bool {
+// lenientEcho tells an id that repeats the id of the resource: Okta sends it in every group rename.
+func lenientEcho(raw []byte, id string) bool {
 	return len(raw) > 0 && raw[0] == '"' && unquote(raw) == id
 }

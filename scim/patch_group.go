@@ -69,7 +69,7 @@ func (g *groupEdit) apply(op operation) error {
 	seen := 0
 	for key, value := range members(object) {
 		t := target{Path: Path{Attr: key}}
-		if strings.ContainsAny(key, ".:[") {
+		if lenientKey(key) {
 			if t, err = parseTarget(key); err != nil {
 				continue // not a path, so an unknown name
 			}
@@ -162,7 +162,7 @@ func (g *groupEdit) members(v verb, t target, raw []byte, explicit bool) error {
 	switch v {
 	case add:
 		c.Kind = AddMembers
-	case remove: // Entra: {"op":"Remove","path":"members","value":[{"value":"U"}]}
+	case remove: // those that are listed: see lenientRemove
 		c.Kind = RemoveMembers
 	case replace:
 		c.Kind = ReplaceMembers
@@ -192,8 +192,12 @@ func (g *groupEdit) memberDetail(t target) error {
 	return InvalidPath("members has no sub-attribute %q; use members or members[value eq \"…\"]", t.Sub)
 }
 
-// filtered is `members[value eq "x"]`, or several joined by or. OneLogin is said to add by
-// such a path too.
+// lenientAdd adds those whom the filter of the path names, though there is no value: OneLogin is said to send that.
+func (g *groupEdit) lenientAdd(set memberSet) {
+	g.changes = append(g.changes, GroupChange{Kind: AddMembers, Members: set.list})
+}
+
+// filtered is `members[value eq "x"]`, or several joined by or.
 func (g *groupEdit) filtered(v verb, of Filter) error {
 	var set memberSet
 	if err := namedBy(of, &set); err != nil {
@@ -203,7 +207,7 @@ func (g *groupEdit) filtered(v verb, of Filter) error {
 	case remove:
 		g.changes = append(g.changes, GroupChange{Kind: RemoveMembers, Members: set.list})
 	case add:
-		g.changes = append(g.changes, GroupChange{Kind: AddMembers, Members: set.list})
+		g.lenientAdd(set)
 	default:
 		return InvalidPath(`A member cannot be replaced by a filter; remove members[value eq "…"] and add the other one to members`)
 	}

@@ -54,8 +54,7 @@ func (e *edit) mergeUser(object []byte) error {
 	return e.mergeKeys(add, "", object)
 }
 
-// mergeKeys applies each member of an object without path. The names may be paths:
-// "name.givenName", "urn:…:enterprise:2.0:User:department" (Entra with aadOptscim062020).
+// mergeKeys applies each member of an object without path. The names may be paths, see lenientKey.
 // An unknown name is dropped, and so is one that cannot be read as a path.
 func (e *edit) mergeKeys(v verb, prefix string, object []byte) error {
 	type pair struct {
@@ -70,10 +69,10 @@ func (e *edit) mergeKeys(v verb, prefix string, object []byte) error {
 	var plain uint64
 	var dotted map[string]bool
 	for key, value := range members(object) {
-		if prefix != "" && !strings.ContainsAny(key, ".:[") && find(attrs, key) < 0 {
+		if prefix != "" && !lenientKey(key) && find(attrs, key) < 0 {
 			continue
 		}
-		if prefix == "" && !strings.ContainsAny(key, ".:[") {
+		if prefix == "" && !lenientKey(key) {
 			at := find(userAttributes, key)
 			if at < 0 {
 				continue
@@ -219,7 +218,7 @@ func (e *edit) refuse(a *attribute, raw []byte, explicit bool) error {
 	switch {
 	case e.body, a.owner == nobody:
 		return nil
-	case a.name == "id" && isEcho(raw, e.id):
+	case a.name == "id" && lenientEcho(raw, e.id):
 		return nil
 	case !explicit && (a.name == "meta" || isUnassigned(raw)): // Okta: "groups": []
 		return nil

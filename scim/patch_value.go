@@ -115,14 +115,8 @@ func (c *change) list(list []*object) ([]*object, error) {
 		return nil, err
 	}
 	switch c.verb {
-	case remove: // Entra's form for members: remove those that are listed
-		kept := list[:0]
-		for _, e := range list {
-			if !coveredBy(e, given) {
-				kept = append(kept, e)
-			}
-		}
-		return kept, nil
+	case remove:
+		return lenientRemove(list, given), nil
 	case replace:
 		list = nil
 	}
@@ -147,6 +141,18 @@ func (c *change) list(list []*object) ([]*object, error) {
 	}
 	onePrimary(list, keep)
 	return list, nil
+}
+
+// lenientRemove removes the values that a remove lists beside a path without a filter, as Entra and JumpCloud send it:
+// {"op":"Remove","path":"members","value":[{"value":"U"}]}. For the RFC it would remove all of them.
+func lenientRemove(list, listed []*object) []*object {
+	kept := list[:0]
+	for _, e := range list {
+		if !coveredBy(e, listed) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
 }
 
 func orNull(raw []byte) []byte {
@@ -319,7 +325,7 @@ func (c *change) fill(e *object, f Filter) bool {
 			return false
 		}
 		if c.attr.sub[at].kind == booleanKind {
-			v, ok := boolean(f.Value)
+			v, ok := lenientTruth(f.Value)
 			e.vals[at] = v
 			return ok
 		}

@@ -23,9 +23,12 @@ const (
 // (RFC 5321 section 4.5.3.1.3, errata 1690).
 var maxRunes = [...]int{plainText: 4096, nameText: 256, emailText: 254, idText: 512, linesText: 4096, longText: 65536}
 
-// strict classes take JSON strings only; the others take a bare number as its text, for a
-// hand-written JSON template easily sends "employeeNumber": 7 (OneLogin, Okta expressions).
-func (c textClass) strict() bool { return c == nameText || c == emailText || c == idText }
+// lenientNumber takes a bare number for its text where a name, an address or an id is not asked for: a template written
+// by hand easily sends "employeeNumber": 7 (OneLogin, Okta expressions).
+func (c textClass) lenientNumber(raw []byte) bool {
+	strict := c == nameText || c == emailText || c == idText
+	return !strict && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9')
+}
 
 // check refuses a text that the class may not hold. name is the attribute, for the error.
 func (c textClass) check(name, s string) error {

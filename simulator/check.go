@@ -47,7 +47,7 @@ func (a *answer) html() bool {
 // object reads an answer that must be one JSON object.
 func (a *answer) object() (resource, error) {
 	if len(bytes.TrimSpace(a.body)) == 0 {
-		return nil, fmt.Errorf("the %d answer is empty where Okta expects the resource", a.status)
+		return nil, fmt.Errorf("the %d answer is empty where %s expects the resource", a.status, a.asked)
 	}
 	if a.html() {
 		return nil, errors.New("the answer is a web page, not JSON")
@@ -55,9 +55,9 @@ func (a *answer) object() (resource, error) {
 	kind, params, err := mime.ParseMediaType(a.header.Get("Content-Type"))
 	switch {
 	case err != nil, kind != mediaType && kind != "application/json" && kind != "text/json":
-		return nil, fmt.Errorf("the answer's content type is %q where Okta expects %s", a.header.Get("Content-Type"), mediaType)
+		return nil, fmt.Errorf("the answer's content type is %q where %s expects %s", a.header.Get("Content-Type"), a.asked, mediaType)
 	case params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8"):
-		return nil, fmt.Errorf("the answer's charset is %q where Okta expects utf-8", params["charset"])
+		return nil, fmt.Errorf("the answer's charset is %q where %s expects utf-8", params["charset"], a.asked)
 	}
 	var object resource
 	decoder := json.NewDecoder(bytes.NewReader(a.body))
@@ -69,7 +69,7 @@ func (a *answer) object() (resource, error) {
 		return nil, errors.New("the answer has something after its JSON object")
 	}
 	if object == nil {
-		return nil, errors.New("the answer is null where Okta expects an object")
+		return nil, fmt.Errorf("the answer is null where %s expects an object", a.asked)
 	}
 	return object, nil
 }
@@ -183,7 +183,21 @@ func checkID(r resource) error {
 	return nil
 }
 
-// checkGroup holds a group against what Okta demands; members may be absent.
+// checkPlainUser holds a user against what no client can do without.
+func checkPlainUser(user resource) error {
+	if err := checkID(user); err != nil {
+		return err
+	}
+	if user.text("userName") == "" {
+		return fmt.Errorf("user %s has no userName", user.id())
+	}
+	if _, ok := user["active"].(bool); !ok && user["active"] != nil {
+		return fmt.Errorf("user %s: \"active\" must be true or false, it is %s", user.id(), describe(user["active"]))
+	}
+	return nil
+}
+
+// checkGroup holds a group against what every provider demands; members may be absent.
 func checkGroup(group resource) error {
 	if err := checkID(group); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Error is a request that failed for good, or an answer Okta would not accept.
+// Error is a request that failed for good, or an answer the provider would not accept.
 type Error struct {
 	Kind     string // the request, as reports name it: "create user"
 	Method   string
@@ -16,7 +16,7 @@ type Error struct {
 	Status   int    // zero where there was no answer
 	SCIMType string // as the server gave it
 	Detail   string // as the server gave it
-	Problem  string // a sentence of our own, where the answer deviates from what Okta accepts
+	Problem  string // a sentence of our own, where the answer deviates from what the provider accepts
 	Attempts int
 	Err      error // why there was no answer
 }

@@ -1,17 +1,9 @@
-// Package simulator plays an identity provider: it sends a SCIM server what a real Okta org sends, in the same order,
-// with the same headers and bodies, and judges the answers as Okta does. It never imports anything of the product it
-// talks to, and never knows more of it than a base URL and a token.
-//
-// The methods of Okta are the things an Okta admin does (assign a person, push a group, and so on). Run plays a whole
-// afternoon of them and measures it.
 package simulator
 
 import (
+	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
-	"time"
 )
 
 // Style is the kind of Okta app that is simulated; it decides which verbs are used.
@@ -35,69 +27,69 @@ func ParseStyle(s string) (Style, error) {
 	return "", fmt.Errorf("style %q is not known: use put (wizard app) or patch (integration network app)", s)
 }
 
-// Timeout is how long Okta waits for an answer.
-const Timeout = 60 * time.Second
-
-// MemberBatch is how many members one PATCH carries at most.
-const MemberBatch = 100
-
-// Okta is one Okta org with one app that provisions to BaseURL. Make it with New. Its methods may be called from many
-// goroutines; the fields must not change meanwhile.
+// Okta is one Okta org with one app that provisions to BaseURL. Make it with New.
 type Okta struct {
-	BaseURL string
-	Token   string
-	Style   Style
+	Client
+	Style Style
+}
 
-	// HTTP sends the requests. Nil is a client of the simulator's own, tuned for as many connections as there are
-	// parallel requests. Redirects are never followed, as they would lose the token or the body.
-	HTTP *http.Client
-	// Retry says how long a request is repeated; the zero value is a sensible default.
-	Retry RetryPolicy
-	// Timeout of one request; zero is Okta's 60 seconds.
-	Timeout time.Duration
+var inOkta = dialect{
+	name: "Okta",
+	headers: map[string]string{
+		"User-Agent":      "Okta SCIM Client 1.0.0",
+		"Accept":          mediaType,
+		"Accept-Charset":  "utf-8",
+		"Accept-Encoding": "gzip,deflate",
+	},
+	contentType: mediaType + "; charset=utf-8",
+}
 
-	own    *http.Client
-	record *recorder
-	clock  clock
+// oktaUsers and oktaGroups are found by a query with a page. Okta also takes a 404 for nobody.
+var (
+	oktaUsers  = collection{noun: "user", path: "/Users", key: "userName", nobody: "anyone", absent: true, search: lookup, check: checkUser}
+	oktaGroups = collection{noun: "group", path: "/Groups", key: "displayName", nobody: "any group", absent: true, search: lookup, check: checkGroup}
+)
+
+// lookup is the query of an exact search.
+func lookup(attribute, value string) string {
+	return exactly(attribute, value) + "&startIndex=1&count=100"
 }
 
 // New joins an Okta app to a SCIM server. The base URL is refused when Okta would refuse it, except that plain http is
 // allowed.
 func New(baseURL, token string, style Style) (*Okta, error) {
-	baseURL = strings.TrimRight(strings.TrimSpace(baseURL), "/")
-	u, err := url.Parse(baseURL)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("base URL %q cannot be read: %w", baseURL, err)
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return nil, fmt.Errorf("base URL %q must start with https:// or http:// and name a host", baseURL)
-	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("base URL %q must not have a query or a fragment", baseURL)
-	case strings.Contains(baseURL, "_"):
-		return nil, fmt.Errorf("base URL %q has an underscore, which Okta does not accept", baseURL)
+	client, err := newClient(baseURL, token, inOkta)
+	if err != nil {
+		return nil, err
 	}
-	token = strings.TrimSpace(token)
-	if token == "" {
-		return nil, fmt.Errorf("the token is empty: paste the one that was shown when the connection was made")
-	}
-	if strings.ContainsFunc(token, func(r rune) bool { return r < 0x20 || r >= 0x7f }) {
-		return nil, fmt.Errorf("the token has characters that no HTTP header can carry: paste it again")
+	if strings.Contains(client.BaseURL, "_") {
+		return nil, fmt.Errorf("base URL %q has an underscore, which Okta does not accept", client.BaseURL)
 	}
 	style, err = ParseStyle(string(style))
 	if err != nil {
 		return nil, err
 	}
-	return &Okta{
-		BaseURL: baseURL,
-		Token:   token,
-		Style:   style,
-		own:     NewHTTPClient(64),
-		record:  newRecorder(),
-		clock:   systemClock(),
-	}, nil
+	return &Okta{Client: client, Style: style}, nil
 }
 
-// Requests reports what the methods called directly on o have sent so far. What Run sends is in Run's report instead.
-func (o *Okta) Requests() []RequestReport {
-	return o.record.requests()
+// Run plays a plan. A failed step does not stop it: the report lists it and the error says how many there were. Only
+// the connection test does, as Okta does not save a connection that fails it. When ctx ends, Run returns what was done
+// until then, with an error that wraps the context's own.
+func (o *Okta) Run(ctx context.Context, plan Plan, observe Observer) (Report, error) {
+	measured := *o
+	return measured.play(ctx, measured.script(), plan, observe)
+}
+
+func (o *Okta) script() script {
+	s := script{
+		provider: fmt.Sprintf("Okta, wizard app (%s)", o.Style),
+		test:     o.TestConnection,
+		assign:   o.Assign, update: o.UpdateProfile, deactivate: o.Deactivate, reactivate: o.Reactivate,
+		push: o.PushGroup, add: o.AddMembers, // a wizard app sends the whole list anyway
+	}
+	if o.Style == Patch {
+		s.provider = fmt.Sprintf("Okta, integration network app (%s)", o.Style)
+		s.batch = MemberBatch
+	}
+	return s
 }

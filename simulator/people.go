@@ -4,21 +4,23 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 )
 
-// Person is one Okta user, with the attributes that the app maps.
+// Person is one user of the provider, with the attributes that the app maps.
 type Person struct {
 	UserName   string
 	GivenName  string
 	FamilyName string
 	Email      string
-	ExternalID string // Okta's own id of the user: 00u…
+	ExternalID string // the provider's own id of the user: 00u… in Okta
 	Department string // sent in the enterprise extension; empty is not mapped
 	Title      string // empty is not mapped
+	Manager    string // the server's id of another person; only Entra sends it
 
-	// ID is what the server answered; empty until the person was assigned. It is what Okta keeps to find the person
-	// again.
+	// ID is what the server answered; empty until the person was assigned. It is what the provider keeps to find the
+	// person again.
 	ID string
 }
 
@@ -53,6 +55,12 @@ func People(prefix string, n int, domain string) []Person {
 		})
 	}
 	return people
+}
+
+// changeJobs moves a person to a better post in another department.
+func (p *Person) changeJobs() {
+	p.Title = strings.TrimSpace("Senior " + p.Title)
+	p.Department = departments[(slices.Index(departments[:], p.Department)+1)%len(departments)]
 }
 
 // slug makes a prefix fit for an address. What it has to change gets a hash, so that two prefixes stay two.

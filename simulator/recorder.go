@@ -12,7 +12,7 @@ type RequestReport struct {
 	Kind     string
 	Count    int // ended requests, each counted once however often it was repeated
 	Retries  int // repetitions
-	Failures int // requests that failed for good, or were answered in a way Okta does not accept
+	Failures int // requests that failed for good, or were answered in a way the provider does not accept
 	// P50, P99 and Max are of the attempt that ended each request: what came before it is in Retries.
 	P50, P99, Max time.Duration
 	Rate          float64 // a second, from the start of the first to the end of the last
@@ -21,8 +21,8 @@ type RequestReport struct {
 // kinds in the order of a report.
 var kinds = []string{
 	"test connection",
-	"look up user", "create user", "read user", "replace user", "patch user",
-	"look up group", "create group", "read group", "replace group", "patch group", "delete group",
+	"look up user", "create user", "read user", "replace user", "patch user", "delete user", "read deleted user",
+	"look up group", "create group", "read group", "replace group", "patch group", "delete group", "read deleted group",
 }
 
 // A recorder counts requests as they end.

@@ -20,7 +20,7 @@ const (
 // Report is what a run did and how long it took.
 type Report struct {
 	BaseURL     string
-	Style       Style
+	Provider    string // and the way it is set up
 	Seed        string
 	Group       string
 	Started     time.Time
@@ -34,9 +34,11 @@ type Report struct {
 
 	People      []Person // those who were assigned, with their IDs
 	UserIDs     []string // of People
+	Updated     []string // ids
 	GroupID     string
 	Deactivated []string // ids, of those too who were reactivated
 	Reactivated []string
+	Deleted     []string
 }
 
 // PhaseReport is a phase that has begun.
@@ -70,11 +72,7 @@ func (r *Report) fail(phase, who string, err error) {
 // Print writes the report as plain, aligned text.
 func (r *Report) Print(w io.Writer) error {
 	var page strings.Builder
-	app := "wizard app"
-	if r.Style == Patch {
-		app = "integration network app"
-	}
-	fmt.Fprintf(&page, "Okta, %s (%s), to %s\n", app, r.Style, r.BaseURL)
+	fmt.Fprintf(&page, "%s, to %s\n", r.Provider, r.BaseURL)
 	page.WriteString(r.summary() + "\n\n")
 
 	rows := [][]string{{"phase", "done", "failed", "of", "time", "per second"}}
@@ -109,6 +107,9 @@ func (r *Report) Print(w io.Writer) error {
 
 func (r *Report) summary() string {
 	parts := []string{plural(len(r.People), "person") + " assigned"}
+	if n := len(r.Updated); n > 0 {
+		parts = append(parts, count(n)+" updated")
+	}
 	if r.GroupID != "" {
 		parts = append(parts, fmt.Sprintf("group %q pushed", r.Group))
 	}
@@ -117,6 +118,9 @@ func (r *Report) summary() string {
 	}
 	if n := len(r.Reactivated); n > 0 {
 		parts = append(parts, count(n)+" reactivated")
+	}
+	if n := len(r.Deleted); n > 0 {
+		parts = append(parts, count(n)+" deleted")
 	}
 	text := strings.Join(parts, ", ") + " in " + elapsed(r.Wall)
 	switch {

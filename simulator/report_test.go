@@ -10,7 +10,7 @@ import (
 func TestReportPrintsAnAlignedTable(t *testing.T) {
 	t.Parallel()
 	r := Report{
-		BaseURL: "http://localhost:8080/scim/v2/c1", Style: Put, Group: "Eng", GroupID: "g1", Wall: 12345 * time.Millisecond,
+		BaseURL: "http://localhost:8080/scim/v2/c1", Provider: "Okta, wizard app (put)", Group: "Eng", GroupID: "g1", Wall: 12345 * time.Millisecond,
 		People:      make([]Person, 1200),
 		Deactivated: []string{"u1", "u2"},
 		Phases: []PhaseReport{

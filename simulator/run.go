@@ -11,6 +11,7 @@ import (
 // Plan is what a run does. Its zero value only tests the connection.
 type Plan struct {
 	Users       int    // people to assign
+	Update      int    // how many of the assigned people, the first ones, change jobs afterwards
 	Group       string // group to push with all of them in it; empty pushes none
 	Concurrency int    // parallel people; zero is 10
 	Deactivate  int    // how many of the assigned people lose the app afterwards
@@ -26,7 +27,7 @@ func (p Plan) withDefaults() (Plan, error) {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"users", p.Users}, {"concurrency", p.Concurrency}, {"deactivate", p.Deactivate}, {"reactivate", p.Reactivate}} {
+	}{{"users", p.Users}, {"update", p.Update}, {"concurrency", p.Concurrency}, {"deactivate", p.Deactivate}, {"reactivate", p.Reactivate}} {
 		if n.value < 0 {
 			return p, fmt.Errorf("%s must not be negative, it is %d", n.name, n.value)
 		}
@@ -37,6 +38,7 @@ func (p Plan) withDefaults() (Plan, error) {
 	if p.Domain == "" {
 		p.Domain = "acme.test"
 	}
+	p.Update = min(p.Update, p.Users)
 	p.Deactivate = min(p.Deactivate, p.Users)
 	p.Reactivate = min(p.Reactivate, p.Deactivate)
 	return p, nil
@@ -54,42 +56,56 @@ type Progress struct {
 // Observer is told of progress: once as each phase begins, then after each step. Calls never overlap. It may be nil.
 type Observer func(Progress)
 
-// Phases of a run, in order.
+// Phases of a run, in order. Not every provider has all of them.
 const (
 	PhaseConnection = "connection test"
 	PhaseAssign     = "assign people"
+	PhaseUpdate     = "update people"
 	PhasePushGroup  = "push group"
 	PhaseMembers    = "add members"
+	PhaseRemove     = "remove members"
 	PhaseDeactivate = "deactivate"
 	PhaseReactivate = "reactivate"
+	PhaseDelete     = "delete"
 )
 
-// Run plays a plan. A failed step does not stop it: the report lists it and the error says how many there were. Only
-// the connection test does, as Okta does not save a connection that fails it. When ctx ends, Run returns what was done
-// until then, with an error that wraps the context's own.
-func (o *Okta) Run(ctx context.Context, plan Plan, observe Observer) (Report, error) {
+// A script is what a provider does at each step of a run. Nil is a step that it never takes.
+type script struct {
+	provider   string                    // and the way it is set up, as a report names it
+	externalID func(email string) string // the provider's own id of a person; nil leaves Okta's
+
+	test                           func(context.Context) error
+	assign, update                 func(context.Context, *Person) error
+	push                           func(ctx context.Context, name string) (*Group, error)
+	add, remove                    func(context.Context, *Group, []Person) error
+	batch                          int // members of one call of add or remove; zero is all
+	deactivate, reactivate, delete func(context.Context, *Person) error
+}
+
+// play is the Run of every provider. The client is a copy that this run alone uses.
+func (c *Client) play(ctx context.Context, s script, plan Plan, observe Observer) (Report, error) {
 	plan, err := plan.withDefaults()
 	if err != nil {
 		return Report{}, err
 	}
-	measured := *o
-	measured.record = newRecorder()
-	if o.HTTP == nil {
-		measured.own = NewHTTPClient(plan.Concurrency)
-		defer measured.own.CloseIdleConnections()
+	c.record = newRecorder()
+	if c.HTTP == nil {
+		c.own = NewHTTPClient(plan.Concurrency)
+		defer c.own.CloseIdleConnections()
 	}
-	r := &run{okta: &measured, plan: plan, observe: observe}
-	r.report = Report{BaseURL: o.BaseURL, Style: o.Style, Seed: plan.Seed, Group: plan.Group, Started: o.clock.now()}
+	r := &run{client: c, script: s, plan: plan, observe: observe}
+	r.report = Report{BaseURL: c.BaseURL, Provider: s.provider, Seed: plan.Seed, Group: plan.Group, Started: c.clock.now()}
 	r.play(ctx)
-	r.report.Wall = o.clock.now().Sub(r.report.Started)
-	r.report.Requests = measured.record.requests()
+	r.report.Wall = c.clock.now().Sub(r.report.Started)
+	r.report.Requests = c.record.requests()
 	r.report.Interrupted = ctx.Err() != nil && r.cut
 	return r.report, r.verdict(ctx)
 }
 
 // A run is a plan being played.
 type run struct {
-	okta    *Okta
+	client  *Client
+	script  script
 	plan    Plan
 	observe Observer
 	report  Report
@@ -102,7 +118,7 @@ type run struct {
 func (r *run) play(ctx context.Context) {
 	connected := false
 	r.phase(ctx, PhaseConnection, 1, func(ctx context.Context, _ int) (string, error) {
-		err := r.okta.TestConnection(ctx)
+		err := r.script.test(ctx)
 		connected = err == nil
 		return "", err
 	})
@@ -110,16 +126,23 @@ func (r *run) play(ctx context.Context) {
 		return
 	}
 	assigned := r.assign(ctx)
+	r.update(ctx, assigned)
+	var group *Group
 	if r.plan.Group != "" {
-		r.pushGroup(ctx, assigned)
+		group = r.pushGroup(ctx, assigned)
 	}
-	r.deactivate(ctx, assigned)
+	r.leave(ctx, assigned[len(assigned)-min(r.plan.Deactivate, len(assigned)):], group)
 }
 
 func (r *run) assign(ctx context.Context) []Person {
 	people := People(r.plan.Seed, r.plan.Users, r.plan.Domain)
+	if r.script.externalID != nil {
+		for i := range people {
+			people[i].ExternalID = r.script.externalID(people[i].Email)
+		}
+	}
 	r.phase(ctx, PhaseAssign, len(people), func(ctx context.Context, i int) (string, error) {
-		return people[i].UserName, r.okta.Assign(ctx, &people[i])
+		return people[i].UserName, r.script.assign(ctx, &people[i])
 	})
 	assigned := slices.DeleteFunc(people, func(p Person) bool { return p.ID == "" })
 	r.report.People = assigned
@@ -127,56 +150,87 @@ func (r *run) assign(ctx context.Context) []Person {
 	return assigned
 }
 
-func (r *run) pushGroup(ctx context.Context, assigned []Person) {
+// update gives the first people other jobs, with the next of them as their manager.
+func (r *run) update(ctx context.Context, assigned []Person) {
+	changing := assigned[:min(r.plan.Update, len(assigned))]
+	managers := map[string]string{}
+	for i, p := range changing {
+		if next := assigned[(i+1)%len(assigned)]; next.ID != p.ID {
+			managers[p.ID] = next.ID
+		}
+	}
+	r.report.Updated = ids(r.each(ctx, PhaseUpdate, changing, func(ctx context.Context, p *Person) error {
+		changed := *p
+		changed.changeJobs()
+		changed.Manager = managers[p.ID]
+		err := r.script.update(ctx, &changed)
+		if err == nil {
+			*p = changed
+		}
+		return err
+	}))
+}
+
+// pushGroup answers nil where the group could not be pushed.
+func (r *run) pushGroup(ctx context.Context, assigned []Person) *Group {
 	var group *Group
 	r.phase(ctx, PhasePushGroup, 1, func(ctx context.Context, _ int) (string, error) {
 		var err error
-		group, err = r.okta.PushGroup(ctx, r.plan.Group)
+		group, err = r.script.push(ctx, r.plan.Group)
 		return r.plan.Group, err
 	})
-	if group == nil {
-		return
+	if group != nil {
+		r.members(ctx, PhaseMembers, group, assigned, r.script.add)
+		r.report.GroupID = group.ID
 	}
-	r.report.GroupID = group.ID
-	// One update after the other, as each knows the list the one before it left. A wizard app sends the whole list anyway.
-	batch := MemberBatch
-	if r.okta.Style == Put {
-		batch = max(len(assigned), 1)
+	return group
+}
+
+// members changes the members of a group, one update after the other, as each knows the list the one before it left.
+func (r *run) members(ctx context.Context, phase string, group *Group, people []Person, change func(context.Context, *Group, []Person) error) {
+	batch := r.script.batch
+	if batch == 0 {
+		batch = max(len(people), 1)
 	}
-	batches := slices.Collect(slices.Chunk(assigned, batch))
-	r.steps(ctx, PhaseMembers, len(assigned), 1, len(batches), func(ctx context.Context, i int) (string, int, error) {
-		return r.plan.Group, len(batches[i]), r.okta.AddMembers(ctx, group, batches[i])
+	batches := slices.Collect(slices.Chunk(people, batch))
+	r.steps(ctx, phase, len(people), 1, len(batches), func(ctx context.Context, i int) (string, int, error) {
+		return group.Name, len(batches[i]), change(ctx, group, batches[i])
 	})
 }
 
-func (r *run) deactivate(ctx context.Context, assigned []Person) {
-	leave := assigned[len(assigned)-min(r.plan.Deactivate, len(assigned)):]
-	left := make([]bool, len(leave))
-	r.phase(ctx, PhaseDeactivate, len(leave), func(ctx context.Context, i int) (string, error) {
-		err := r.okta.Deactivate(ctx, &leave[i])
-		left[i] = err == nil
-		return leave[i].UserName, err
-	})
-	var gone []Person
-	for i, p := range leave {
-		if left[i] {
-			gone = append(gone, p)
-		}
+// leave plays what becomes of people who leave: out of the group, deactivated, some of them back, the others deleted, as
+// far as the provider does so.
+func (r *run) leave(ctx context.Context, people []Person, group *Group) {
+	if group != nil && r.script.remove != nil {
+		r.members(ctx, PhaseRemove, group, people, r.script.remove)
 	}
-	r.report.Deactivated = ids(gone)
+	if r.script.deactivate != nil {
+		people = r.each(ctx, PhaseDeactivate, people, r.script.deactivate)
+		r.report.Deactivated = ids(people)
+		back := people[:min(r.plan.Reactivate, len(people))]
+		people = people[len(back):]
+		r.report.Reactivated = ids(r.each(ctx, PhaseReactivate, back, r.script.reactivate))
+	}
+	if r.script.delete != nil {
+		r.report.Deleted = ids(r.each(ctx, PhaseDelete, people, r.script.delete))
+	}
+}
 
-	back := gone[:min(r.plan.Reactivate, len(gone))]
-	returned := make([]bool, len(back))
-	r.phase(ctx, PhaseReactivate, len(back), func(ctx context.Context, i int) (string, error) {
-		err := r.okta.Reactivate(ctx, &back[i])
-		returned[i] = err == nil
-		return back[i].UserName, err
+// each plays a step for each of the people, and returns those with whom it succeeded.
+func (r *run) each(ctx context.Context, phase string, people []Person, step func(context.Context, *Person) error) []Person {
+	done := make([]bool, len(people))
+	r.phase(ctx, phase, len(people), func(ctx context.Context, i int) (string, error) {
+		err := step(ctx, &people[i])
+		done[i] = err == nil
+		return people[i].UserName, err
 	})
-	for i, p := range back {
-		if returned[i] {
-			r.report.Reactivated = append(r.report.Reactivated, p.ID)
+	var succeeded []Person
+	for i, p := range people {
+		if done[i] {
+			succeeded = append(succeeded, p)
 		}
 	}
+	return succeeded
 }
 
 // phase plays n steps of one thing each, in parallel.
@@ -196,7 +250,7 @@ func (r *run) steps(ctx context.Context, name string, total, parallel, steps int
 		r.cut = true
 		return
 	}
-	started := r.okta.clock.now()
+	started := r.client.clock.now()
 	progress := Progress{Phase: name, Total: total}
 	r.tell(progress)
 
@@ -223,7 +277,7 @@ func (r *run) steps(ctx context.Context, name string, total, parallel, steps int
 	if progress.Done+progress.Failed < total {
 		r.cut = true
 	}
-	r.report.Phases = append(r.report.Phases, PhaseReport{Progress: progress, Wall: r.okta.clock.now().Sub(started)})
+	r.report.Phases = append(r.report.Phases, PhaseReport{Progress: progress, Wall: r.client.clock.now().Sub(started)})
 }
 
 // settle counts a step that ended. One that the context cut off is neither done nor failed.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -65,10 +66,45 @@ func (s *server) okta(style Style) (*Okta, *fakeClock) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(o.own.CloseIdleConnections)
+	return o, s.hasten(&o.Client)
+}
+
+// hasten makes the waits of a client take no time; it returns the waits.
+func (s *server) hasten(c *Client) *fakeClock {
+	s.t.Cleanup(c.own.CloseIdleConnections)
 	fake := &fakeClock{at: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
-	o.clock = clock{now: fake.now, sleep: fake.sleep, jitter: func() float64 { return 1 }}
-	return o, fake
+	c.clock = clock{now: fake.now, sleep: fake.sleep, jitter: func() float64 { return 1 }}
+	return fake
+}
+
+func (s *server) entra(compliant bool) *Entra {
+	s.t.Helper()
+	e, err := NewEntra(s.base, "s3cret", compliant)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.hasten(&e.Client)
+	return e
+}
+
+func (s *server) oneLogin(leaver Leaver) *OneLogin {
+	s.t.Helper()
+	o, err := NewOneLogin(s.base, "s3cret", leaver)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.hasten(&o.Client)
+	return o
+}
+
+func (s *server) jumpCloud() *JumpCloud {
+	s.t.Helper()
+	j, err := NewJumpCloud(s.base, "s3cret")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.hasten(&j.Client)
+	return j
 }
 
 type fakeClock struct {
@@ -107,6 +143,15 @@ func (s *server) lines() []string {
 	}
 	s.log = nil
 	return lines
+}
+
+// script returns and forgets what was asked, each line with its body.
+func (s *server) script() []string {
+	var all []string
+	for _, one := range s.requests() {
+		all = append(all, strings.TrimSpace(one.line+" "+one.body))
+	}
+	return all
 }
 
 // requests returns and forgets what was asked.
@@ -164,7 +209,8 @@ func (s *server) members(id string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []string
-	for _, m := range find(s.groups, "id", id)["members"].([]any) {
+	list, _ := find(s.groups, "id", id)["members"].([]any)
+	for _, m := range list {
 		all = append(all, m.(map[string]any)["value"].(string))
 	}
 	return all
@@ -226,6 +272,10 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	kind, id, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/scim/v2/c1/"), "/")
+	if kind != "Users" && kind != "Groups" {
+		refuse(w, 404, "", "there is nothing here")
+		return
+	}
 	all, letter, unique := &s.users, "u", "userName"
 	if kind == "Groups" {
 		all, letter, unique = &s.groups, "g", "displayName"
@@ -258,14 +308,10 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	switch r.Method {
 	case http.MethodGet:
-		answerJSON(w, 200, found)
+		answerJSON(w, 200, without(found, r.URL.Query().Get("excludedAttributes")))
 	case http.MethodPut:
-		for k := range found {
-			delete(found, k)
-		}
-		for k, v := range in {
-			found[k] = v
-		}
+		maps.DeleteFunc(found, func(k string, _ any) bool { return k != "id" && k != "meta" })
+		maps.Copy(found, in)
 		answerJSON(w, 200, found)
 	case http.MethodPatch:
 		for _, op := range in["Operations"].([]any) {
@@ -282,22 +328,71 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 }
 
+func without(r map[string]any, attribute string) map[string]any {
+	r = maps.Clone(r)
+	delete(r, attribute)
+	return r
+}
+
 func (s *server) patch(r, op map[string]any) {
 	path, _ := op["path"].(string)
 	members, _ := r["members"].([]any)
-	switch {
+	list, _ := op["value"].([]any)
+	switch verb := strings.ToLower(op["op"].(string)); {
 	case path == "":
 		for k, v := range op["value"].(map[string]any) {
-			r[k] = v
+			set(r, k, v)
 		}
-	case op["op"] == "add":
-		r["members"] = append(members, op["value"].([]any)...)
-	case op["op"] == "replace":
+	case path == "members" && verb == "add":
+		for _, m := range list {
+			if !hasMember(members, m) {
+				members = append(members, m)
+			}
+		}
+		r["members"] = members
+	case path == "members" && verb == "replace":
 		r["members"] = op["value"]
-	case op["op"] == "remove":
+	case path == "members" && verb == "remove":
+		r["members"] = slices.DeleteFunc(members, func(m any) bool { return hasMember(list, m) })
+	case verb == "remove":
 		r["members"] = slices.DeleteFunc(members, func(m any) bool {
 			return path == fmt.Sprintf(`members[value eq "%s"]`, m.(map[string]any)["value"])
 		})
+	default:
+		set(r, path, op["value"])
+	}
+}
+
+func hasMember(list []any, member any) bool {
+	return slices.ContainsFunc(list, func(m any) bool { return m.(map[string]any)["value"] == member.(map[string]any)["value"] })
+}
+
+// set sets what a path names, as far as a provider names it.
+func set(r map[string]any, path string, value any) {
+	in := func(name string) map[string]any {
+		object, _ := r[name].(map[string]any)
+		if object == nil {
+			object = map[string]any{}
+		}
+		r[name] = object
+		return object
+	}
+	text, _ := value.(string)
+	switch {
+	case path == "active" && text != "":
+		r["active"] = text == "True"
+	case path == workEmail:
+		r["emails"] = []any{map[string]any{"value": value, "type": "work"}}
+	case strings.HasPrefix(path, "name."):
+		in("name")[strings.TrimPrefix(path, "name.")] = value
+	case path == managerPath && text == "":
+		delete(in(enterpriseUser), "manager")
+	case path == managerPath:
+		in(enterpriseUser)["manager"] = map[string]any{"value": text}
+	case strings.HasPrefix(path, enterpriseUser+":"):
+		in(enterpriseUser)[strings.TrimPrefix(path, enterpriseUser+":")] = value
+	default:
+		r[path] = value
 	}
 }
 
@@ -313,7 +408,7 @@ func (s *server) list(w http.ResponseWriter, query url.Values, all []map[string]
 		json.Unmarshal([]byte(parts[2]), &value)
 		found = nil
 		if one := find(all, parts[1], value); one != nil {
-			found = append(found, one)
+			found = append(found, without(one, query.Get("excludedAttributes")))
 		}
 	}
 	page := found[:min(len(found), 2)]

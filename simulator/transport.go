@@ -17,7 +17,6 @@ import (
 )
 
 const (
-	userAgent = "Okta SCIM Client 1.0.0"
 	mediaType = "application/scim+json"
 	mostBytes = 256 << 20 // of one answer
 )
@@ -47,7 +46,7 @@ type request struct {
 	body     any
 	want     []int               // statuses that are a success
 	tolerate func(*answer) bool  // an error status that is none: the caller handles it
-	check    func(*answer) error // what Okta checks in a successful answer
+	check    func(*answer) error // what the provider checks in a successful answer
 }
 
 // An answer is what the server said at the last attempt.
@@ -56,11 +55,12 @@ type answer struct {
 	header   http.Header
 	body     []byte
 	attempts int
+	asked    string // the provider that asked, for sentences
 }
 
 // send sends a request until it is answered for good, checks the answer and counts it. An error is an *Error, or the
 // context's own when that ended.
-func (o *Okta) send(ctx context.Context, r request) (*answer, error) {
+func (c *Client) send(ctx context.Context, r request) (*answer, error) {
 	var payload []byte
 	if r.body != nil {
 		var err error
@@ -68,24 +68,24 @@ func (o *Okta) send(ctx context.Context, r request) (*answer, error) {
 			return nil, fmt.Errorf("%s: encode: %w", r.kind, err)
 		}
 	}
-	retry := retry{policy: o.Retry.withDefaults(), jitter: o.clock.jitter}
-	first := o.clock.now()
+	retry := retry{policy: c.Retry.withDefaults(), jitter: c.clock.jitter}
+	first := c.clock.now()
 	for attempts := 1; ; attempts++ {
-		started := o.clock.now()
-		a, err := o.attempt(ctx, r, payload)
-		ended := o.clock.now()
+		started := c.clock.now()
+		a, err := c.attempt(ctx, r, payload)
+		ended := c.clock.now()
 		if cause := ctx.Err(); cause != nil && err != nil {
 			return nil, fmt.Errorf("%s: %w", r.kind, cause)
 		}
 		if wait, again := retry.next(a, ended.Sub(started)); again {
-			o.record.retried(r.kind)
-			if err := o.clock.sleep(ctx, wait); err != nil {
+			c.record.retried(r.kind)
+			if err := c.clock.sleep(ctx, wait); err != nil {
 				return nil, fmt.Errorf("%s: %w", r.kind, err)
 			}
 			continue
 		}
-		failure := o.judge(r, a, err, attempts)
-		o.record.ended(r.kind, first, ended, ended.Sub(started), failure != nil)
+		failure := c.judge(r, a, err, attempts)
+		c.record.ended(r.kind, first, ended, ended.Sub(started), failure != nil)
 		if failure != nil {
 			return nil, failure
 		}
@@ -95,7 +95,7 @@ func (o *Okta) send(ctx context.Context, r request) (*answer, error) {
 }
 
 // judge says what is wrong with how a request ended: nil when nothing is.
-func (o *Okta) judge(r request, a *answer, err error, attempts int) error {
+func (c *Client) judge(r request, a *answer, err error, attempts int) error {
 	failure := &Error{Kind: r.kind, Method: r.method, Path: r.path, Attempts: attempts, Err: err}
 	if err != nil {
 		return failure
@@ -107,10 +107,10 @@ func (o *Okta) judge(r request, a *answer, err error, attempts int) error {
 	switch {
 	case slices.Contains(r.want, a.status):
 	case a.status >= 200 && a.status < 300:
-		failure.Problem = fmt.Sprintf("the answer is %d where Okta expects %s", a.status, words(r.want))
+		failure.Problem = fmt.Sprintf("the answer is %d where %s expects %s", a.status, a.asked, words(r.want))
 		return failure
 	case a.status >= 300 && a.status < 400:
-		failure.Problem = fmt.Sprintf("the server redirects (%d) to %q, which Okta does not follow", a.status, a.header.Get("Location"))
+		failure.Problem = fmt.Sprintf("the server redirects (%d) to %q, which %s does not follow", a.status, a.header.Get("Location"), a.asked)
 		return failure
 	default:
 		return a.refused(failure)
@@ -125,17 +125,17 @@ func (o *Okta) judge(r request, a *answer, err error, attempts int) error {
 	return nil
 }
 
-func (o *Okta) attempt(ctx context.Context, r request, payload []byte) (*answer, error) {
-	timeout := o.Timeout
+func (c *Client) attempt(ctx context.Context, r request, payload []byte) (*answer, error) {
+	timeout := c.Timeout
 	if timeout <= 0 {
 		timeout = Timeout
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("timed out after %s", timeout))
 	defer cancel()
 
-	address := o.BaseURL + r.path
-	if r.query != "" {
-		address += "?" + r.query
+	address := c.BaseURL + r.path
+	if query := strings.Trim(c.dialect.query+"&"+r.query, "&"); query != "" {
+		address += "?" + query
 	}
 	var body io.Reader
 	if payload != nil {
@@ -145,28 +145,27 @@ func (o *Okta) attempt(ctx context.Context, r request, payload []byte) (*answer,
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("User-Agent", userAgent)
-	req.Header.Set("Accept", mediaType)
-	req.Header.Set("Accept-Charset", "utf-8")
-	req.Header.Set("Accept-Encoding", "gzip,deflate")
-	req.Header.Set("Authorization", "Bearer "+o.Token)
-	if payload != nil {
-		req.Header.Set("Content-Type", mediaType+"; charset=utf-8")
+	for name, value := range c.dialect.headers {
+		req.Header.Set(name, value)
 	}
-	resp, err := o.client().Do(req)
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	if payload != nil {
+		req.Header.Set("Content-Type", c.dialect.contentType)
+	}
+	resp, err := c.httpClient().Do(req)
 	if err != nil {
-		return nil, o.blame(ctx, err)
+		return nil, c.blame(ctx, err)
 	}
 	defer resp.Body.Close()
 	content, err := read(resp)
 	if err != nil {
-		return nil, o.blame(ctx, fmt.Errorf("read the answer: %w", err))
+		return nil, c.blame(ctx, fmt.Errorf("read the answer: %w", err))
 	}
-	return &answer{status: resp.StatusCode, header: resp.Header, body: content}, nil
+	return &answer{status: resp.StatusCode, header: resp.Header, body: content, asked: c.dialect.name}, nil
 }
 
 // blame names the time-out where that is what happened, and leaves the address out of the sentence: it is known.
-func (o *Okta) blame(ctx context.Context, err error) error {
+func (c *Client) blame(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -177,10 +176,10 @@ func (o *Okta) blame(ctx context.Context, err error) error {
 	return err
 }
 
-func (o *Okta) client() *http.Client {
-	client := o.HTTP
+func (c *Client) httpClient() *http.Client {
+	client := c.HTTP
 	if client == nil {
-		client = o.own
+		client = c.own
 	}
 	stay := *client
 	stay.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -226,10 +225,10 @@ func encode(body any) ([]byte, error) {
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }
 
-// lookup is the query of an exact search. Everything is percent-encoded, the space as %20.
-func lookup(attribute, value string) string {
+// exactly is the filter of an exact search. Everything is percent-encoded, the space as %20.
+func exactly(attribute, value string) string {
 	quoted, _ := encode(value) // a string always encodes
-	return "filter=" + escape(attribute+" eq "+string(quoted)) + "&startIndex=1&count=100"
+	return "filter=" + escape(attribute+" eq "+string(quoted))
 }
 
 func escape(s string) string {

@@ -41,7 +41,7 @@ func TestCommandsPrintWhatTheyPromise(t *testing.T) {
 	if _, stderr, status := s.run("connection", "create", "--workspace", "globex", "--provider", "okta"); status != exitError || !strings.Contains(stderr, "Enterprise plan") {
 		t.Errorf("a connection on the team plan: exit status %d, standard error %q", status, stderr)
 	}
-	for _, provider := range []string{"okta", "entra", "onelogin", "jumpcloud", "ping", "custom"} {
+	for _, provider := range []string{"okta", "entra", "onelogin", "jumpcloud", "ping", "google", "rippling", "custom"} {
 		c := s.json("connection", "create", "--workspace", "acme-s-hne", "--provider", provider)
 		wantKeys(t, c, "id", "provider", "scim_base_url", "bearer_token")
 		if c["provider"] != provider || c["scim_base_url"] != "https://outpost.example.com/scim/v2/"+c["id"].(string) || strings.Contains(c["scim_base_url"].(string), "_") {
@@ -49,7 +49,7 @@ func TestCommandsPrintWhatTheyPromise(t *testing.T) {
 		}
 	}
 	connections := s.jsonLines("connection", "list", "--workspace", "acme-s-hne")
-	if len(connections) != 6 || connections[0]["provider"] != "custom" {
+	if len(connections) != 8 || connections[0]["provider"] != "custom" {
 		t.Errorf("connection list prints %v", connections)
 	}
 	wantKeys(t, connections[0], "id", "provider", "status", "scim_base_url", "created_at")

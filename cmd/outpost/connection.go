@@ -53,9 +53,9 @@ func (d *database) connection(ctx context.Context, id string) (models.Connection
 func (p *program) connectionCreate() *cobra.Command {
 	var slug, provider, data string
 	var asJSON bool
-	cmd := p.command("create --workspace SLUG --provider okta|entra|onelogin|jumpcloud|ping|custom", "Connect an identity provider, and print what it needs", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+	cmd := p.command("create --workspace SLUG --provider okta|entra|onelogin|jumpcloud|ping|google|rippling|custom", "Connect an identity provider, and print what it needs", cobra.NoArgs, func(ctx context.Context, _ []string) error {
 		if !models.Provider(provider).Valid() {
-			return wrongUsage("there is no provider %q: choose okta, entra, onelogin, jumpcloud, ping or custom", provider)
+			return wrongUsage("there is no provider %q: choose %s", provider, models.ProviderChoice())
 		}
 		db, err := p.open(ctx, data)
 		if err != nil {
@@ -76,7 +76,7 @@ func (p *program) connectionCreate() *cobra.Command {
 		return p.printIssued(db, issued, fmt.Sprintf("%s is connected to the workspace %s.", issued.Connection.Provider.Title(), w.Slug), asJSON)
 	})
 	cmd.Flags().StringVar(&slug, "workspace", "", "`slug` of the workspace, which must be on the enterprise plan")
-	cmd.Flags().StringVar(&provider, "provider", "", "`kind` of identity provider: okta, entra, onelogin, jumpcloud, ping or custom")
+	cmd.Flags().StringVar(&provider, "provider", "", "`kind` of identity provider: "+models.ProviderChoice())
 	requireFlags(cmd, "workspace", "provider")
 	jsonFlag(cmd, &asJSON)
 	dataFlag(cmd, &data)

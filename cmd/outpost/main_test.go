@@ -238,7 +238,7 @@ func (s shell) synced(slug string) {
 func TestHelpIsForPeople(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
-	for _, args := range [][]string{{"--help"}, {"help", "operations"}, {"simulate", "okta", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"help", "operations"}, {"simulate", "okta", "--help"}, {"simulate", "entra", "--help"}, {"simulate", "onelogin", "--help"}, {"simulate", "jumpcloud", "--help"}} {
 		if out := s.ok(args...); !strings.Contains(out, "Usage:") {
 			t.Errorf("outpost %s prints %q", strings.Join(args, " "), out)
 		}
@@ -264,7 +264,7 @@ func TestWrongUsageIsSaidInOneSentence(t *testing.T) {
 		{"workspace create --name Acme --owner a@acme.test --plan gold", `there is no plan "gold"`},
 		{"workspace set-plan acme", "accepts 2 arg(s)"},
 		{"workspace set-plan acme gold", `there is no plan "gold"`},
-		{"connection create --workspace acme --provider google", `there is no provider "google"`},
+		{"connection create --workspace acme --provider gopher", `there is no provider "gopher"`},
 		{"operations list --workspace acme --state odd", `there is no state "odd"`},
 		{"operations list --workspace acme --limit -1", "--limit"},
 		{"operations list --workspace acme --limit x", "invalid argument"},
@@ -281,6 +281,12 @@ func TestWrongUsageIsSaidInOneSentence(t *testing.T) {
 		{"simulate okta --url ftp://x.test --token t", "must start with https://"},
 		{"simulate okta --url https://x.test --token t --style soap", `style "soap"`},
 		{"simulate okta --url https://x.test --token t --concurrency 0", "--concurrency must be 1 or more"},
+		{"simulate okta --url https://x.test --token t --update 1", "unknown flag: --update"},
+		{"simulate google", `there is no command "simulate google": use okta, entra, onelogin or jumpcloud`},
+		{"simulate entra --url https://x.test?y --token t", "must not have a query"},
+		{"simulate entra --url https://x.test --token t --update -1", "--update must not be negative"},
+		{"simulate onelogin --url https://x.test --token t --leaver forget", `--leaver: leaver option "forget" is not known: use suspend`},
+		{"simulate jumpcloud --url https://x.test --token t --users 1 --unassign 2", "--unassign must be between 0 and --users"},
 	} {
 		stdout, stderr, status := newShell(t).run(strings.Fields(test.args)...)
 		if status != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "outpost: ") || !strings.Contains(stderr, test.want) || strings.Count(stderr, "\n") != 1 {
