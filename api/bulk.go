@@ -89,7 +89,11 @@ func (b *bulkRun) run(i int) {
 	}
 	if err == nil {
 		path, data, complete := op.Resolve(b.id)
-		b.send(&result, op.Method, path, data, op.Version)
+		if scim.Refers(path) {
+			fail(&result, scim.NewError(http.StatusConflict, "", "what the path refers to is made from what this operation makes; refer to it in the data alone"))
+		} else {
+			b.send(&result, op.Method, path, data, op.Version)
+		}
 		if !complete && result.Status < 400 {
 			b.partly = append(b.partly, i)
 		}

@@ -155,6 +155,9 @@ func (op *BulkOperation) check() error {
 // reference begins the places where a bulkId stands for the id of what it makes (RFC 7644 section 3.7.2).
 const reference = "bulkId:"
 
+// Refers tells whether a text, such as a path, refers to something by its bulkId still.
+func Refers(text string) bool { return strings.Contains(text, reference) }
+
 // References are the bulkIds that the operation refers to, in its data and its path, each once. Beyond MaxBulk there is
 // one among them that no request has room for, so that the rest is left out.
 func (op *BulkOperation) References() []string {

@@ -114,10 +114,16 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// valid refuses a user without a userName (RFC 7643 section 4.1.1).
+// MaxUserBytes is how large a user may be, as Stored.
+const MaxUserBytes = 256 << 10
+
+// valid refuses a user without a userName (RFC 7643 section 4.1.1), and one that is too large to be kept.
 func (u *User) valid() error {
 	if isBlank(u.UserName()) {
 		return InvalidValue("userName is required; map an attribute of the person to userName")
+	}
+	if n := len(u.Stored()); n > MaxUserBytes {
+		return InvalidValue("The user has %d KiB of attributes, and at most %d are kept; leave out pictures and long lists", n>>10, MaxUserBytes>>10)
 	}
 	return nil
 }

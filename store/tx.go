@@ -37,11 +37,15 @@ type gate struct {
 
 // Write runs fn in one transaction and commits it. An error from fn, or a panic, rolls everything back.
 // A deadlock or a serialization failure runs fn again, so fn has no effect but on tx; three tries in all.
-// An error of code Unavailable may leave it open whether the commit took place; callers make writes safe to repeat.
+// An error of fn's own comes back as it is. One of code Unavailable may leave it open whether the commit took place;
+// callers make writes safe to repeat.
 func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
-	var err error
 	for try := 1; ; try++ {
-		if err = s.writeOnce(ctx, fn); err == nil || !again(err) || try == 3 {
+		own, err := s.writeOnce(ctx, fn)
+		switch {
+		case err == nil || own && !again(err):
+			return err
+		case !again(err) || try == 3:
 			return translate(err, "write")
 		}
 		// Time for the one that won, or the two meet again at once.
@@ -53,15 +57,20 @@ func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 }
 
-func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
+// writeOnce is one try; own says that the error is what fn returned.
+func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) (own bool, err error) {
 	tx := &Tx{store: s, ctx: ctx}
-	err := tx.run(fn)
+	err = tx.run(func(tx *Tx) error {
+		err := fn(tx)
+		own = err != nil
+		return err
+	})
 	if err == nil {
 		for _, then := range tx.then {
 			then()
 		}
 	}
-	return err
+	return own, err
 }
 
 // run is the transaction from its beginning to its commit.
