@@ -99,6 +99,9 @@ func (a *attribute) decodeObject(name string, raw []byte, checks bool) (*object,
 func (o *object) lenientValue(a *attribute, name string, raw []byte, checks bool) error {
 	at := find(a.sub, "value")
 	if at < 0 || raw[0] == 't' || raw[0] == 'f' {
+		if a.multi {
+			name = "A value of " + name
+		}
 		return InvalidValue("%s must be an object, but %s was sent; send an object such as %s", name, describe(raw), a.example())
 	}
 	v, err := a.sub[at].decode(name+".value", raw, checks)

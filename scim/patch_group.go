@@ -139,7 +139,7 @@ func (g *groupEdit) text(v verb, a *attribute, raw []byte) error {
 // and no others; nothing but `remove members` without value, and a list that replaces, ever
 // empties a group.
 func (g *groupEdit) members(v verb, t target, raw []byte, explicit bool) error {
-	if t.Sub != "" && !strings.EqualFold(t.Sub, "value") || t.Sub != "" && t.of != nil {
+	if t.Sub != "" && (!strings.EqualFold(t.Sub, "value") || t.of != nil || v == replace) {
 		return g.memberDetail(t)
 	}
 	if t.of != nil {

@@ -169,6 +169,7 @@ func TestReadOnly(t *testing.T) {
 			c.patch("/Groups/"+group, `{"op":"replace","value":{"id":"`+group+`","displayName":"`+unique("Echo")+`"}}`).is(204)
 		})
 		c.sub("the value of a member is immutable", func(c *client) {
+			c.patch("/Groups/"+group, `{"op":"replace","path":"members.value","value":"x"}`).fails(400, "mutability")
 			c.patch("/Groups/"+group, `{"op":"replace","path":"members[value eq \"`+id+`\"].value","value":"x"}`).fails(400, "mutability")
 		})
 	})
