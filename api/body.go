@@ -23,7 +23,7 @@ func decode[T any](r *request, with func(io.Reader) (T, error)) (T, error) {
 	}
 	limit := r.route.maxBody
 	if r.Request.ContentLength > limit {
-		return none, tooLarge(limit)
+		return none, r.tooLarge()
 	}
 	r.body = &kept{from: http.MaxBytesReader(underlying(r.Writer), r.Request.Body, limit)}
 	if n := r.Request.ContentLength; n > 0 {
@@ -34,7 +34,7 @@ func decode[T any](r *request, with func(io.Reader) (T, error)) (T, error) {
 	r.caller.Body = r.body.masked(err == nil, patches)
 	var asSCIM *scim.Error
 	if err != nil && !errors.As(err, &asSCIM) {
-		return none, unreadable(err, limit)
+		return none, r.unreadable(err)
 	}
 	return in, err
 }
@@ -74,8 +74,15 @@ func shorten(s string) string {
 	return s
 }
 
-func tooLarge(limit int64) error {
-	return scim.NewError(http.StatusRequestEntityTooLarge, "", "the body is larger than %s, the most that is accepted here: send less, members of a group in several requests", inUnits(limit))
+func (r *request) tooLarge() error {
+	instead := "send less"
+	switch r.route.resource {
+	case models.ResourceGroup:
+		instead = "send the members in several requests"
+	case resourceBulk:
+		instead = "send the operations in several requests"
+	}
+	return scim.NewError(http.StatusRequestEntityTooLarge, "", "the body is larger than %s, the most that is accepted here: %s", inUnits(r.route.maxBody), instead)
 }
 
 // inUnits is a size for people.
@@ -90,11 +97,11 @@ func inUnits(bytes int64) string {
 }
 
 // unreadable says why a body could not be read.
-func unreadable(err error, limit int64) error {
+func (r *request) unreadable(err error) error {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return tooLarge(limit)
+		return r.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return scim.NewError(http.StatusRequestTimeout, "", "the body did not come in time: send the request again")
 	}

@@ -52,6 +52,9 @@ func (s *server) routes() []route {
 		{"PATCH", connection + "/Groups/:id", bearer, models.ResourceGroup, group, s.patchGroup},
 		{"DELETE", connection + "/Groups/:id", bearer, models.ResourceGroup, group, s.deleteGroup},
 
+		{"GET", connection + "/Users/.search", bearer, models.ResourceUser, user, searchByPost},
+		{"GET", connection + "/Groups/.search", bearer, models.ResourceGroup, group, searchByPost},
+
 		{"GET", connection + "/ServiceProviderConfig", bearer, "ServiceProviderConfig", user, s.getProviderConfig},
 		{"GET", connection + "/ResourceTypes", bearer, "ResourceType", user, s.listResourceTypes},
 		{"GET", connection + "/ResourceTypes/:id", bearer, "ResourceType", user, s.getResourceType},

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"net/http"
+
 	"outpost/models"
 	"outpost/scim"
 )
@@ -28,6 +30,12 @@ func (s *server) searching(list handler) handler {
 		r.search = *search
 		return list(r)
 	}
+}
+
+// searchByPost answers a GET of a search, which would be taken for the resource of that id.
+func searchByPost(r *request) error {
+	r.Writer.Header()["Allow"] = []string{http.MethodPost}
+	return noMethod(r)
 }
 
 // listEverything lists people and groups together: a query or a search at the root.

@@ -175,7 +175,7 @@ func (d *Directory) before(tx *store.Tx, c Caller, wanted models.User) (models.U
 	case err != nil, !old.Linked:
 		return old, err
 	case old.UserNameKey != wanted.UserNameKey && old.Active:
-		return old, scim.Uniqueness("externalId %q already belongs to %s: update that user, or send another externalId", *wanted.ExternalID, whois(old))
+		return old, scim.Uniqueness("externalId %q already belongs to %s: update that user, or give one of the two another externalId", *wanted.ExternalID, whois(old))
 	case old.Active || !wanted.Active:
 		return old, scim.Uniqueness("userName %q already belongs to %s: look that user up and update it instead of creating it, or give one of the two another userName", old.UserName, whois(old))
 	case old.ExternalID != nil && wanted.ExternalID != nil && *old.ExternalID != *wanted.ExternalID:
@@ -392,7 +392,7 @@ func (d *Directory) explainConflict(ctx context.Context, c Caller, u models.User
 		return scim.Uniqueness("userName %q is already used by another user of this connection", u.UserName)
 	case store.Violates(err, store.UniqueExternalID) && u.ExternalID != nil:
 		if other, ok := d.other(ctx, c, store.ExternalIDIs(*u.ExternalID)); ok {
-			return scim.Uniqueness("externalId %q already belongs to %s: send another externalId", *u.ExternalID, whois(other))
+			return scim.Uniqueness("externalId %q already belongs to %s: give one of the two another externalId", *u.ExternalID, whois(other))
 		}
 		return scim.Uniqueness("externalId %q already belongs to another user of this connection", *u.ExternalID)
 	}

@@ -91,7 +91,10 @@ type parser struct {
 
 func (p *parser) fail(why string) error {
 	near := []rune(p.s[p.pos:])
-	if len(near) == 0 {
+	switch {
+	case strings.TrimSpace(p.s) == "":
+		return InvalidFilter(`%s is empty; leave it out, or compare an attribute with a value, such as userName eq "ada@acme.test"`, p.what)
+	case len(near) == 0:
 		return InvalidFilter("%s cannot be read: it ends early, %s", p.what, why)
 	}
 	at := utf8.RuneCountInString(p.s[:p.pos]) + 1

@@ -64,8 +64,8 @@ func TestParseFilter(t *testing.T) {
 func TestUnreadableFiltersAreRefusedAndSayWhere(t *testing.T) {
 	t.Parallel()
 	cases := map[string]string{
-		``:                           "ends early, an attribute name",
-		`   `:                        "ends early",
+		``:                           "is empty",
+		`   `:                        "is empty",
 		`userName`:                   "ends early, an operator",
 		`userName eq`:                "ends early, a value",
 		`userName eq "x`:             `character 13, near "\"x": a closing quote`,
