@@ -138,3 +138,22 @@ func TestTheListOfLenienciesIsWhole(t *testing.T) {
 		t.Errorf("docs/scim.md lists %d leniencies, there are %d", len(listed), len(leniencies))
 	}
 }
+
+// TestEverySectionHasItsTest looks up the tests that the documentation names.
+func TestEverySectionHasItsTest(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../docs/scim.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := regexp.MustCompile("\\[`(Test\\w+)`\\]\\(\\.\\./(trials/conformance/\\w+\\.go)\\)").FindAllStringSubmatch(string(doc), -1)
+	if len(links) < 30 {
+		t.Fatalf("%d tests are named", len(links))
+	}
+	for _, link := range links {
+		file, err := os.ReadFile("../" + link[2])
+		if err != nil || !strings.Contains(string(file), "func "+link[1]+"(t *testing.T)") {
+			t.Errorf("there is no %s in %s: %v", link[1], link[2], err)
+		}
+	}
+}
