@@ -442,7 +442,11 @@ func fill(row *models.User, u *scim.User) {
 
 // otherEmails are a person's addresses that the column of the first one does not hold.
 func otherEmails(u *scim.User, key string) []string {
-	return slices.DeleteFunc(u.EmailKeys(), func(k string) bool { return k == key })
+	others := slices.DeleteFunc(u.EmailKeys(), func(k string) bool { return k == key })
+	if len(others) == 0 {
+		return nil
+	}
+	return others
 }
 
 // saveEmails writes a person's other addresses where they have changed.

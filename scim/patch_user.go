@@ -17,10 +17,11 @@ func (p *Patch) ApplyUser(u *User, id string, d Dialect) (changed bool, err erro
 		}
 	}
 	e.tidy()
-	if err := work.valid(); err != nil {
+	stored := work.Stored()
+	if err := work.valid(stored); err != nil {
 		return false, err
 	}
-	changed = work.active != u.active || work.given != u.given || !bytes.Equal(work.Stored(), u.Stored())
+	changed = work.active != u.active || work.given != u.given || !bytes.Equal(stored, u.Stored())
 	*u = *work
 	return changed, nil
 }

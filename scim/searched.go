@@ -1,16 +1,18 @@
 package scim
 
-// EmailKeys returns the e-mail addresses of the user, folded and each once.
+import "slices"
+
+// EmailKeys returns the e-mail addresses of the user, folded, each once, in order.
 func (u *User) EmailKeys() []string {
-	var keys []string
-	seen := map[string]bool{}
-	for _, e := range u.core.list("emails") {
-		if key := Fold(e.text("value")); key != "" && !seen[key] {
-			seen[key] = true
+	emails := u.core.list("emails")
+	keys := make([]string, 0, len(emails))
+	for _, e := range emails {
+		if key := Fold(e.text("value")); key != "" {
 			keys = append(keys, key)
 		}
 	}
-	return keys
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // Searched returns the user as conditions compare them: as Stored, but with every text folded of which case does not

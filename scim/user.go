@@ -36,7 +36,11 @@ func DecodeUser(r io.Reader) (*User, error) {
 		return nil, err
 	}
 	e.tidy()
-	return u, u.valid()
+	var stored []byte
+	if len(data) > MaxUserBytes/2 { // else it cannot be too large: what is stored outgrows what was sent by some tens of KiB
+		stored = u.Stored()
+	}
+	return u, u.valid(stored)
 }
 
 // LoadUser reads back what Stored wrote.
@@ -118,12 +122,12 @@ func firstOf(texts ...string) string {
 const MaxUserBytes = 256 << 10
 
 // valid refuses a user without a userName (RFC 7643 section 4.1.1), and one that is too large to be kept.
-func (u *User) valid() error {
+func (u *User) valid(stored []byte) error {
 	if isBlank(u.UserName()) {
 		return InvalidValue("userName is required; map an attribute of the person to userName")
 	}
-	if n := len(u.Stored()); n > MaxUserBytes {
-		return InvalidValue("The user has %d KiB of attributes, and at most %d are kept; leave out pictures and long lists", n>>10, MaxUserBytes>>10)
+	if len(stored) > MaxUserBytes {
+		return InvalidValue("The user has %d KiB of attributes, and at most %d are kept; leave out pictures and long lists", len(stored)>>10, MaxUserBytes>>10)
 	}
 	return nil
 }

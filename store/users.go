@@ -97,22 +97,26 @@ func (tx *Tx) LockUserByExternalID(connectionID, externalID string) (models.User
 // ErrGone says that UnlessGone found somebody, or that the door has closed.
 var ErrGone = &models.Error{Code: models.Stale, Detail: "somebody with that name was there before"}
 
+// Nobody who was deleted has the userName, or the externalId.
+const (
+	noGoneName       = " AND NOT EXISTS (SELECT 1 FROM directory_users g WHERE g.user_name_key = ? AND g.connection_id = ? AND g.removed_at IS NOT NULL)"
+	noGoneExternalID = " AND NOT EXISTS (SELECT 1 FROM directory_users g WHERE g.external_id = ? AND g.connection_id = ? AND g.removed_at IS NOT NULL)"
+)
+
 // UnlessGone turns the transaction back with ErrGone when a deleted person of the connection has the userName or the
 // externalId of u. Ask for it after Require, which it is then a part of, and before anything else.
 func (tx *Tx) UnlessGone(u models.User) {
-	sql, args := "SELECT 1", []any{}
+	first := "SELECT 1 WHERE true"
+	args := make([]any, 0, 6)
 	if tx.first != nil {
-		sql, args = tx.first.sql, tx.first.args
-	} else {
-		sql += " WHERE true"
+		first, args = tx.first.sql, append(args, tx.first.args...)
 	}
-	sql += " AND NOT EXISTS (SELECT 1 FROM directory_users g WHERE g.user_name_key = ? AND g.connection_id = ? AND g.removed_at IS NOT NULL)"
 	args = append(args, u.UserNameKey, u.ConnectionID)
-	if u.ExternalID != nil {
-		sql += " AND NOT EXISTS (SELECT 1 FROM directory_users g WHERE g.external_id = ? AND g.connection_id = ? AND g.removed_at IS NOT NULL)"
-		args = append(args, *u.ExternalID, u.ConnectionID)
+	if u.ExternalID == nil {
+		tx.first = &gate{sql: first + noGoneName, args: args, closed: ErrGone}
+		return
 	}
-	tx.first = &gate{sql: sql, args: args, closed: ErrGone}
+	tx.first = &gate{sql: first + noGoneName + noGoneExternalID, args: append(args, *u.ExternalID, u.ConnectionID), closed: ErrGone}
 }
 
 // LockGone finds and locks the deleted person of u's connection who is the same as u: the last with the externalId, else the last
