@@ -1,12 +1,6 @@
 package api
 
-import (
-	"fmt"
-	"net/http"
-	"strings"
-	"sync"
-	"testing"
-)
+import "testing"
 
 func TestVersionsGuardChangesAndSpareReads(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kit) {
@@ -56,37 +50,5 @@ func TestVersionsGuardChangesAndSpareReads(t *testing.T) {
 			t.Error(a.body)
 		}
 		k.send("DELETE", groupPath, "", "If-Match", "*").is(204)
-	})
-}
-
-func TestParallelChangesOfOneGroupLoseNobody(t *testing.T) {
-	onBoth(t, func(t *testing.T, k *kit) {
-		const n = 200
-		var ids [n]string
-		for i := range n {
-			ids[i] = k.user(fmt.Sprint("p", i))
-		}
-		eng := k.group("Eng")
-		var wg sync.WaitGroup
-		turns := make(chan struct{}, 50)
-		for i := range n {
-			wg.Go(func() {
-				turns <- struct{}{}
-				defer func() { <-turns }()
-				req, err := http.NewRequestWithContext(t.Context(), "PATCH", k.base+"/Groups/"+eng, strings.NewReader(patchBody(`{"op":"add","path":"members","value":[{"value":"`+ids[i]+`"}]}`)))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				req.Header.Set("Authorization", "Bearer "+k.issued.Token)
-				if a := k.do(req); a.status != 200 {
-					t.Errorf("%d %s", a.status, a.body)
-				}
-			})
-		}
-		wg.Wait()
-		if got := k.members(eng); len(got) != n {
-			t.Errorf("%d of %d are in the group", len(got), n)
-		}
 	})
 }
