@@ -31,7 +31,7 @@ leaving: ## let LEAVING_ROUNDS=200 people leave while 50 clients try every way i
 conformance: ## hold the built program, or the server at CONFORMANCE_URL, against the RFCs and the requests of the clients
 	$(static) go test -count=1 ./trials/conformance
 
-fuzz: ## run every fuzz target, FUZZTIME=30s each
+fuzz: ## run every fuzz target, or those that match FUZZ, FUZZTIME=30s each
 	@scripts/fuzz
 
 screenshots: ## take a picture of every page, in light, dark and at phone width, into screenshots/
