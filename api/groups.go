@@ -56,8 +56,7 @@ func (s *server) listGroups(r *request) error {
 	if err != nil {
 		return err
 	}
-	last := func(i int) string { return page.Rows[i].ID }
-	r.renderList(listed(q, page.Total, page.More, len(page.Rows), last), len(page.Rows), func(dst []byte, i int) []byte {
+	r.renderList(listed(q, page, func(g models.Group) string { return g.ID }), len(page.Rows), func(dst []byte, i int) []byte {
 		return s.appendGroup(dst, r, &page.Rows[i], members, p)
 	})
 	return nil

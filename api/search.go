@@ -5,15 +5,16 @@ import (
 
 	"outpost/models"
 	"outpost/scim"
+	"outpost/store"
 )
 
 // listed is what a list says about itself.
-func listed(q scim.Query, total int, more bool, n int, id func(i int) string) scim.List {
-	l := scim.List{Total: total, StartIndex: q.Page.StartIndex}
+func listed[T any](q scim.Query, page store.Page[T], id func(T) string) scim.List {
+	l := scim.List{Total: page.Total, StartIndex: q.Page.StartIndex}
 	if q.ByCursor {
 		l.StartIndex = 0
-		if more && n > 0 {
-			l.NextCursor = q.Next(id(n-1), total)
+		if n := len(page.Rows); page.More && n > 0 {
+			l.NextCursor = q.Next(id(page.Rows[n-1]), page.Mark, page.Total)
 		}
 	}
 	return l
@@ -66,13 +67,13 @@ func (s *server) listEverything(r *request) error {
 	if err != nil {
 		return err
 	}
-	last := func(i int) string {
-		if u := page.Rows[i].User; u != nil {
-			return u.ID
+	id := func(row store.Resource) string {
+		if row.User != nil {
+			return row.User.ID
 		}
-		return page.Rows[i].Group.ID
+		return row.Group.ID
 	}
-	r.renderList(listed(q, page.Total, page.More, len(page.Rows), last), len(page.Rows), func(dst []byte, i int) []byte {
+	r.renderList(listed(q, page, id), len(page.Rows), func(dst []byte, i int) []byte {
 		if u := page.Rows[i].User; u != nil {
 			return s.appendUser(dst, r, u, groupsOf, p)
 		}

@@ -41,8 +41,7 @@ func (s *server) listUsers(r *request) error {
 	if err != nil {
 		return err
 	}
-	last := func(i int) string { return page.Rows[i].ID }
-	r.renderList(listed(q, page.Total, page.More, len(page.Rows), last), len(page.Rows), func(dst []byte, i int) []byte {
+	r.renderList(listed(q, page, func(u models.User) string { return u.ID }), len(page.Rows), func(dst []byte, i int) []byte {
 		return s.appendUser(dst, r, &page.Rows[i], groups, p)
 	})
 	return nil

@@ -46,6 +46,12 @@ func (r rows) where(f scim.Filter) store.Where {
 		if w, ok := r.indexed(f); ok {
 			return w
 		}
+		if l := r.list(f.Attr); l != nil && f.Op == scim.Eq && f.Sub == "value" {
+			if !IsID(f.Text) {
+				return store.Always(false)
+			}
+			return l.Is(f.Text)
+		}
 		return compare(r.field(f.Attr), f)
 	case scim.Some:
 		return r.some(f)
@@ -91,16 +97,19 @@ func (r rows) some(s scim.Some) store.Where {
 	if !ok || s.URN != "" {
 		return w
 	}
+	_, alone := s.Of.(scim.Test)
 	switch {
-	case s.Name == "emails" && value != "": // one of spaces alone is in no index
-		return store.All(store.MayHaveEmail(value), w)
-	case s.Name == "members" || s.Name == "groups":
-		if !IsID(value) {
-			return store.Always(false)
-		}
-		if s.Name == "groups" {
-			return store.All(store.InGroup(value), w)
-		}
+	case s.Name == "emails" && scim.Fold(value) != "": // one of spaces alone is in no index
+		return store.All(store.MayHaveEmail(scim.Fold(value)), w)
+	case r.list(s.Attr) == nil:
+		return w
+	case !IsID(value):
+		return store.Always(false)
+	case alone && s.Name == "groups":
+		return store.InGroup(value)
+	case alone:
+		return store.HasMember(value)
+	case s.Name == "members":
 		return store.All(store.HasMember(value), w)
 	}
 	return w

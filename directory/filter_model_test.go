@@ -345,6 +345,7 @@ func (p *population) list(kind string, s scim.Search) (ids []string, next string
 	}
 	var total int
 	var more bool
+	var mark string
 	ids = []string{}
 	switch kind {
 	case "Users":
@@ -353,14 +354,14 @@ func (p *population) list(kind string, s scim.Search) (ids []string, next string
 		for _, u := range page.Rows {
 			ids = append(ids, u.ID)
 		}
-		total, more = page.Total, page.More
+		total, more, mark = page.Total, page.More, page.Mark
 	case "Groups":
 		var page store.Page[models.Group]
 		page, err = p.Directory.Groups(ctx, c, q)
 		for _, g := range page.Rows {
 			ids = append(ids, g.ID)
 		}
-		total, more = page.Total, page.More
+		total, more, mark = page.Total, page.More, page.Mark
 	default:
 		var page store.Page[store.Resource]
 		page, err = p.Directory.Everything(ctx, c, q)
@@ -371,13 +372,13 @@ func (p *population) list(kind string, s scim.Search) (ids []string, next string
 				ids = append(ids, r.Group.ID)
 			}
 		}
-		total, more = page.Total, page.More
+		total, more, mark = page.Total, page.More, page.Mark
 	}
 	if err == nil && !q.ByCursor && total != len(ids) {
 		p.T.Fatalf("%+v: %d in all, but %d are there", s, total, len(ids))
 	}
 	if more && len(ids) > 0 {
-		next = q.Next(ids[len(ids)-1], total)
+		next = q.Next(ids[len(ids)-1], mark, total)
 	}
 	return ids, next, err
 }
@@ -536,8 +537,8 @@ func (p *population) walks(t *testing.T) {
 		s := scim.Search{SortBy: walk.by, SortOrder: walk.order, Filter: walk.filter, Filtered: walk.filter != "", Paged: true, Count: strconv.Itoa(max(3, len(residents)/3))}
 		for pages := 0; ; pages++ {
 			ids, next, err := p.list(walk.kind, s)
-			if ended && scimType(t, err) == scim.TypeExpiredCursor {
-				residents = nil // the one with whom the page before ended has gone, and their place with them
+			if moves := slices.Contains([]string{"active", "meta.lastModified", "groups.display"}, walk.by); moves && err != nil && scimType(t, err) == scim.TypeExpiredCursor {
+				residents = nil // the one with whom the page before ended has gone or changed, and their place with them
 				break
 			}
 			if err != nil || pages > 40 {
@@ -580,9 +581,6 @@ func (p *population) walks(t *testing.T) {
 			if times > 1 {
 				t.Errorf("%+v: %s was met %d times", walk, id, times)
 			}
-		}
-		if residents == nil && !slices.Contains([]string{"active", "meta.lastModified", "groups.display"}, walk.by) {
-			t.Errorf("%+v: the cursor expired", walk)
 		}
 		for id := range residents {
 			if met[id] == 0 {

@@ -29,7 +29,10 @@ func (d *Directory) Groups(ctx context.Context, c Caller, q scim.Query) (page st
 	if err != nil {
 		return page, err
 	}
-	list := listing(c, q)
+	list, err := listing(c, q)
+	if err != nil {
+		return page, err
+	}
 	list.Where, list.Order = w, order
 	page, err = d.store.Groups(ctx, list)
 	return counted(page, q, err)

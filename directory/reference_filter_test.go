@@ -312,8 +312,8 @@ func (t refType) key(p refPath, resource map[string]any) any {
 		}
 		return "0"
 	case string:
-		if at.attr.kind == refText && !at.attr.exact {
-			return refFold(text)
+		if at.attr.kind == refText {
+			return at.attr.folded(text)
 		}
 	}
 	return v

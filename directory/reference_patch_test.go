@@ -603,9 +603,10 @@ func (a refAttr) compares(op string, have, want any) bool {
 	if !assigned {
 		return op == "ne"
 	}
-	if !a.exact {
-		s, t = refFold(s), refFold(t)
+	if t = a.folded(t); op == "co" || op == "sw" || op == "ew" {
+		a.trim = false // what is looked for within a name may have blanks
 	}
+	s = a.folded(s)
 	switch op {
 	case "eq":
 		return t == s

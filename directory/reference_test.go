@@ -23,6 +23,7 @@ const (
 type refAttr struct {
 	kind   refKind
 	exact  bool // caseExact
+	trim   bool // compared without the blanks around it: the name of a resource
 	strict bool // a number is no text
 	line   bool // no control characters
 	most   int  // runes
@@ -56,7 +57,9 @@ func (as refAttrs) find(name string) (string, refAttr, bool) {
 var (
 	refPlain = refAttr{most: 4096}
 	refName  = refAttr{most: 256, strict: true, line: true}
+	refKey   = refAttr{most: 256, strict: true, line: true, trim: true}
 	refID    = refAttr{most: 512, strict: true, line: true, exact: true}
+	refOwnID = refAttr{most: 512, line: true, exact: true}
 )
 
 func refListOf(value refAttr) refAttr {
@@ -69,8 +72,8 @@ var refMeta = refAttr{kind: refComplex, sub: refAttrs{"resourceType": {exact: tr
 var (
 	refUsers = refAttrs{
 		"id": refID, "meta": refMeta, "schemas": {kind: refDropped}, "password": {kind: refDropped},
-		"groups":     {kind: refList, sub: refAttrs{"value": refID, "display": refName, "type": {fixed: "direct"}}},
-		"externalId": refID, "userName": refName, "displayName": refName, "active": {kind: refTruth},
+		"groups":     {kind: refList, sub: refAttrs{"value": refID, "display": refKey, "type": {fixed: "direct"}}},
+		"externalId": refOwnID, "userName": refKey, "displayName": refName, "active": {kind: refTruth},
 		"name":     {kind: refComplex, sub: refAttrs{"formatted": refName, "familyName": refName, "givenName": refName, "middleName": refName, "honorificPrefix": refName, "honorificSuffix": refName}},
 		"nickName": refPlain, "profileUrl": refPlain, "title": refPlain, "userType": refPlain, "preferredLanguage": refPlain, "locale": refPlain, "timezone": refPlain,
 		"emails":       refListOf(refAttr{most: 254, strict: true, line: true}),
@@ -83,21 +86,37 @@ var (
 		"manager": {kind: refComplex, sub: refAttrs{"value": refPlain, "$ref": refPlain, "displayName": refPlain}},
 	}
 	refGroups = refAttrs{
-		"id": refID, "meta": refMeta, "schemas": {kind: refDropped}, "externalId": refID, "displayName": refName,
-		"members": {kind: refList, sub: refAttrs{"value": refID, "display": refName, "type": {fixed: "User"}}},
+		"id": refID, "meta": refMeta, "schemas": {kind: refDropped}, "externalId": refOwnID, "displayName": refKey,
+		"members": {kind: refList, sub: refAttrs{"value": refID, "display": refKey, "type": {fixed: "User"}}},
 	}
 	refServer = []string{"id", "meta", "groups"}
 )
 
-// refFold is the text as it is compared where case does not matter.
-func refFold(s string) string {
+// refFold is a name as it is compared where case does not matter.
+func refFold(s string) string { return refFolded(s, strings.TrimSpace) }
+
+// refFoldCase is any other text.
+func refFoldCase(s string) string { return refFolded(s, func(s string) string { return s }) }
+
+func refFolded(s string, trim func(string) string) string {
 	for {
-		t := strings.TrimSpace(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))))
+		t := trim(norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s))))
 		if t == s {
 			return s
 		}
 		s = t
 	}
+}
+
+// folded is a value of the attribute as it is compared.
+func (a refAttr) folded(s string) string {
+	switch {
+	case a.exact:
+		return s
+	case a.trim:
+		return refFold(s)
+	}
+	return refFoldCase(s)
 }
 
 // refUnassigned tells null, "", [] and {}, which all say that there is no value.

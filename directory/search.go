@@ -10,7 +10,11 @@ import (
 // Everything lists people and groups together, as a search at the root of SCIM asks for (RFC 7644 section 3.4.2.1). A
 // filter may name what only one of them has; a sort order too.
 func (d *Directory) Everything(ctx context.Context, c Caller, q scim.Query) (page store.Page[store.Resource], err error) {
-	all := store.Everything{Listing: listing(c, q), Users: store.Always(true), Groups: store.Always(true)}
+	list, err := listing(c, q)
+	if err != nil {
+		return page, err
+	}
+	all := store.Everything{Listing: list, Users: store.Always(true), Groups: store.Always(true)}
 	if q.Filter != nil {
 		users, err := compile(scim.UserType, q.Filter, scim.ResolveAny)
 		if err != nil {

@@ -33,7 +33,10 @@ func (d *Directory) Users(ctx context.Context, c Caller, q scim.Query) (page sto
 	if err != nil {
 		return page, err
 	}
-	list := listing(c, q)
+	list, err := listing(c, q)
+	if err != nil {
+		return page, err
+	}
 	list.Where, list.Order = w, order
 	unchecked := c.Access.hasty
 	err = d.admitted(ctx, c, func(door store.Door) (err error) {
@@ -52,8 +55,11 @@ func (d *Directory) Users(ctx context.Context, c Caller, q scim.Query) (page sto
 }
 
 // listing is the page that a query asks for.
-func listing(c Caller, q scim.Query) store.Listing {
-	return store.Listing{ConnectionID: c.ConnectionID, Limit: q.Page.Count, Offset: q.Page.StartIndex - 1, After: q.After}
+func listing(c Caller, q scim.Query) (store.Listing, error) {
+	if q.After != "" && !IsID(q.After) {
+		return store.Listing{}, scim.InvalidCursor()
+	}
+	return store.Listing{ConnectionID: c.ConnectionID, Limit: q.Page.Count, Offset: q.Page.StartIndex - 1, ByCursor: q.ByCursor, After: q.After, Mark: q.Mark}, nil
 }
 
 // counted puts in the total that a cursor has brought.
@@ -152,6 +158,9 @@ func (d *Directory) bringBack(ctx context.Context, c Caller, in *scim.User, want
 		case err != nil:
 			return nil, err
 		}
+		if err := returns(tx, c, old, now); err != nil {
+			return nil, err
+		}
 		next := old
 		next.Active, next.RemovedAt = wanted.Active, nil
 		fill(&next, in)
@@ -162,24 +171,43 @@ func (d *Directory) bringBack(ctx context.Context, c Caller, in *scim.User, want
 	return u, d.explainConflict(ctx, c, wanted, err)
 }
 
-// before finds and locks who is to come back as wanted: a living person first, then one who was deleted. Who is active
-// already, or somebody else, is a uniqueness error; nobody is NotFound.
-func (d *Directory) before(tx *store.Tx, c Caller, wanted models.User) (models.User, error) {
-	old, err := tx.LockUserByName(c.ConnectionID, wanted.UserNameKey)
-	if isNotFound(err) && wanted.ExternalID != nil {
-		old, err = tx.LockUserByExternalID(c.ConnectionID, *wanted.ExternalID)
+// returns prepares a locked person for their return. Who was deleted is in no group: one that was changed while they were
+// being deleted may name them still.
+func returns(tx *store.Tx, c Caller, old models.User, now time.Time) error {
+	if err := checkUser(tx, c, old); err != nil || old.RemovedAt == nil {
+		return err
 	}
+	return tx.LeaveGroups(old.ID, now)
+}
+
+// before finds and locks who is to come back as wanted: who has the externalId, living or deleted; else who has the
+// userName, and, for a name may be given to somebody else, the same address. Who is active already, or somebody else, is a
+// uniqueness error; nobody is NotFound.
+func (d *Directory) before(tx *store.Tx, c Caller, wanted models.User) (old models.User, err error) {
+	if wanted.ExternalID != nil {
+		old, err = tx.LockUserByExternalID(c.ConnectionID, *wanted.ExternalID)
+		switch {
+		case err == nil && (old.Active || !wanted.Active):
+			return old, scim.Uniqueness("externalId %q already belongs to %s: look that user up and update it instead of creating it, or give one of the two another externalId", *wanted.ExternalID, whois(old))
+		case isNotFound(err):
+			old, err = tx.LockGoneByExternalID(c.ConnectionID, *wanted.ExternalID)
+		}
+		if !isNotFound(err) {
+			return old, err
+		}
+	}
+	old, err = tx.LockUserByName(c.ConnectionID, wanted.UserNameKey)
 	switch {
 	case isNotFound(err):
-		return tx.LockGone(wanted)
+		return tx.LockGoneByName(wanted)
 	case err != nil, !old.Linked:
 		return old, err
-	case old.UserNameKey != wanted.UserNameKey && old.Active:
-		return old, scim.Uniqueness("externalId %q already belongs to %s: update that user, or give one of the two another externalId", *wanted.ExternalID, whois(old))
 	case old.Active || !wanted.Active:
 		return old, scim.Uniqueness("userName %q already belongs to %s: look that user up and update it instead of creating it, or give one of the two another userName", old.UserName, whois(old))
-	case old.ExternalID != nil && wanted.ExternalID != nil && *old.ExternalID != *wanted.ExternalID:
+	case old.ExternalID != nil && wanted.ExternalID != nil:
 		return old, scim.Uniqueness("userName %q belongs to %s, who is deactivated and has another externalId, %q: if they are the same person, update that user instead of creating it; if not, give one of the two another userName", old.UserName, whois(old), *old.ExternalID)
+	case old.EmailKey != wanted.EmailKey:
+		return old, scim.Uniqueness("userName %q belongs to %s, who is deactivated and has another address: if they are the same person, update that user instead of creating it; if not, give one of the two another userName", old.UserName, whois(old))
 	}
 	return old, nil
 }
@@ -245,10 +273,11 @@ func (d *Directory) DeleteUser(ctx context.Context, c Caller, id string) error {
 		}
 		next := old
 		next.Active, next.RemovedAt = false, &now
-		if err := tx.LeaveGroups(id, now); err != nil {
+		ops, err := d.save(tx, c, old, &next, now, 204)
+		if err != nil {
 			return nil, err
 		}
-		return d.save(tx, c, old, &next, now, 204)
+		return ops, tx.LeaveGroups(id, now)
 	})
 	return notFound(err, "User", id)
 }

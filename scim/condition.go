@@ -86,7 +86,7 @@ func (Some) isFilter()   {}
 
 // Resolve turns a filter on resources of a type into a condition that consists of And, Or, Not, Always, Has, Test and
 // Some alone: names are looked up in the schema, values are checked against the attribute's type and folded where case
-// does not matter. What a filter cannot ask is 400 invalidFilter.
+// does not matter (Fold for the names of resources, FoldCase for the rest). What a filter cannot ask is 400 invalidFilter.
 //
 // What the RFC leaves open: an unassigned attribute is equal to null alone and differs from everything else (ne); a
 // multi-valued attribute meets ne where one of its values differs, or there is none.
@@ -127,6 +127,7 @@ type found struct {
 	fixed   []string // the values it has, where they are the same in every resource
 	absent  bool     // it is of another type
 	element bool     // it is a part of the element that is looked at
+	group   bool     // it is of a Group
 }
 
 func (r resolver) resolve(f Filter) (Filter, error) {
@@ -218,7 +219,7 @@ func (r resolver) find(p Path) (found, error) {
 		return r.unknown(p)
 	}
 	a := &attrs[i]
-	at := found{Attr: Attr{URN: urn, Name: a.name, List: a.multi}, parts: a.sub}
+	at := found{Attr: Attr{URN: urn, Name: a.name, List: a.multi}, parts: a.sub, group: r.of == GroupType}
 	switch {
 	case a.kind != complexKind && p.Sub != "":
 		return r.unknown(p)
@@ -365,13 +366,20 @@ func (at found) test(p Path, op Op, value any) (Filter, error) {
 	if t.Text, ok = asText(value); !ok {
 		return nil, InvalidFilter(`%s is a text; compare it with a string in quotes, as in %s eq "…"`, p, p)
 	}
-	if !at.Exact {
+	if within := op == Co || op == Sw || op == Ew; !at.Exact && at.name() && !within {
 		t.Text = Fold(t.Text)
+	} else if !at.Exact {
+		t.Text = FoldCase(t.Text)
 	}
 	if t.Text == "" && (op == Co || op == Sw || op == Ew) {
 		return Has{at.Attr}, nil // whatever is there contains nothing
 	}
 	return t, nil
+}
+
+// name tells the attributes that are the name of a resource: they are compared trimmed.
+func (at found) name() bool {
+	return at.URN == "" && (at.Name == "userName" || at.Name == "displayName" && at.group || at.Sub == "display" && (at.Name == "groups" || at.Name == "members"))
 }
 
 // asText is a filter's value where a text is compared: a string, or a number for its digits.

@@ -300,8 +300,8 @@ func FuzzSearch(f *testing.F) {
 		if !s.Paged {
 			return
 		}
-		s.Cursor = q.Next("an id", 5)
-		if next, err := s.Query("Users"); err != nil || next.After != "an id" || next.Total != 5 {
+		s.Cursor = q.Next("an id", "place", 5)
+		if next, err := s.Query("Users"); err != nil || next.After != "an id" || next.Mark != "place" || next.Total != 5 {
 			t.Fatalf("%+v: %v", next, err)
 		}
 		if _, err := s.Query("Groups"); err == nil || refusal(t, err).Type != TypeInvalidCursor {

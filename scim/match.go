@@ -78,7 +78,7 @@ func (c *change) compareMaybe(f Compare, at int) (func(*object) bool, error) {
 		return nil, InvalidFilter("%s is a text; compare it with a string in quotes", f.Path)
 	}
 	if !exact {
-		want = Fold(want)
+		want = FoldCase(want)
 	}
 	return func(e *object) bool {
 		have, assigned := e.vals[at].(string)
@@ -91,7 +91,7 @@ func (c *change) compareMaybe(f Compare, at int) (func(*object) bool, error) {
 		case *c.work > maxWork:
 			return false // it is refused anyway
 		case !exact:
-			have = Fold(have)
+			have = FoldCase(have)
 		}
 		return compareFolded(f.Op, have, want)
 	}, nil
@@ -112,7 +112,7 @@ func compareText(op Op, have string, want any, exact bool) bool {
 		return op == Ne
 	}
 	if !exact {
-		have, text = Fold(have), Fold(text)
+		have, text = FoldCase(have), FoldCase(text)
 	}
 	return compareFolded(op, have, text)
 }

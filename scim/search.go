@@ -110,6 +110,7 @@ type Query struct {
 	Page       Page
 	ByCursor   bool   // RFC 9865: pages follow each other by cursor, and Page.StartIndex is 1
 	After      string // the id of the resource that the page before ended with; "" for the first page
+	Mark       string // of that place in the order
 	Total      int    // as it was counted for the first page, where After is not ""
 
 	print string
@@ -150,9 +151,9 @@ func (s *Search) Query(scope string) (Query, error) {
 	return q, q.resume(s.Cursor)
 }
 
-// A cursor is the place where a page ended: the total, the print of the query and the id of the last resource, in
-// characters that need no escaping in a URL. It holds nothing about a person.
-const cursorParts = 3
+// A cursor is the place where a page ended: the total, the print of the query, the mark of the place and the id of the last
+// resource, in characters that need no escaping in a URL. It holds nothing about a person.
+const cursorParts = 4
 
 // resume reads the place to go on from.
 func (q *Query) resume(cursor string) error {
@@ -161,23 +162,29 @@ func (q *Query) resume(cursor string) error {
 	}
 	data, err := base64.RawURLEncoding.DecodeString(cursor)
 	parts := strings.SplitN(string(data), " ", cursorParts)
-	if err != nil || len(parts) != cursorParts || parts[2] == "" {
-		return NewError(400, TypeInvalidCursor, "The cursor is none that this server gave; send nextCursor of the page before as it was, or an empty cursor to begin")
+	if err != nil || len(parts) != cursorParts || parts[3] == "" {
+		return InvalidCursor()
 	}
 	total, err := strconv.Atoi(parts[0])
 	if err != nil || total < 0 || parts[1] != q.print {
 		return NewError(400, TypeInvalidCursor, "The cursor belongs to another list; send the same filter, sortBy and sortOrder with it, or an empty cursor to begin")
 	}
-	q.Total, q.After = total, parts[2]
+	q.Total, q.Mark, q.After = total, parts[2], parts[3]
 	return nil
 }
 
-// Next is the cursor of the page after the one that ended with a resource; total counts the resources on all pages.
-func (q Query) Next(id string, total int) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(total) + " " + q.print + " " + id))
+// Next is the cursor of the page after the one that ended with a resource, at a place with that mark; total counts the
+// resources on all pages.
+func (q Query) Next(id, mark string, total int) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(total) + " " + q.print + " " + mark + " " + id))
+}
+
+// InvalidCursor is 400: a cursor that this server did not give.
+func InvalidCursor() *Error {
+	return NewError(400, TypeInvalidCursor, "The cursor is none that this server gave; send nextCursor of the page before as it was, or an empty cursor to begin")
 }
 
 // ExpiredCursor is 400: the place where the page before ended is not there any more.
 func ExpiredCursor() *Error {
-	return NewError(400, TypeExpiredCursor, "The resource that the page before ended with is gone, so that the list cannot go on; begin again with an empty cursor")
+	return NewError(400, TypeExpiredCursor, "The resource that the page before ended with has changed its place in the list, or is gone, so that the list cannot go on; begin again with an empty cursor")
 }

@@ -27,7 +27,7 @@ func (u *User) Searched() []byte {
 	return folded.Stored()
 }
 
-// foldsInASCII tells whether Fold of every text that is folded is its ASCII lower case.
+// foldsInASCII tells whether FoldCase of every text that is folded is its ASCII lower case.
 func (o *object) foldsInASCII() bool {
 	for i, v := range o.vals {
 		switch v := v.(type) {
@@ -50,13 +50,13 @@ func (o *object) foldsInASCII() bool {
 	return true
 }
 
-// fold folds every text of which case does not matter. One that folds to nothing stays there, empty.
+// fold folds every text of which case does not matter.
 func (o *object) fold() {
 	for i, v := range o.vals {
 		switch v := v.(type) {
 		case string:
 			if !o.attrs[i].caseExact {
-				o.vals[i] = Fold(v)
+				o.vals[i] = FoldCase(v)
 			}
 		case *object:
 			v.fold()
@@ -68,15 +68,12 @@ func (o *object) fold() {
 	}
 }
 
-// foldsInASCII tells whether Fold is the ASCII lower case of s.
+// foldsInASCII tells whether FoldCase is the ASCII lower case of s.
 func foldsInASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false
 		}
 	}
-	return len(s) == 0 || !isEdge(s[0]) && !isEdge(s[len(s)-1])
+	return true
 }
-
-// isEdge tells the ASCII characters that trimming takes from the ends of a text.
-func isEdge(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }

@@ -23,10 +23,10 @@ const (
 // (RFC 5321 section 4.5.3.1.3, errata 1690).
 var maxRunes = [...]int{plainText: 4096, nameText: 256, emailText: 254, idText: 512, linesText: 4096, longText: 65536}
 
-// lenientNumber takes a bare number for its text where a name, an address or an id is not asked for: a template written
+// lenientNumber takes a bare number for its text where a name or an address is not asked for: a template written
 // by hand easily sends "employeeNumber": 7 (OneLogin, Okta expressions).
 func (c textClass) lenientNumber(raw []byte) bool {
-	strict := c == nameText || c == emailText || c == idText
+	strict := c == nameText || c == emailText
 	return !strict && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9')
 }
 

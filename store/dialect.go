@@ -37,8 +37,8 @@ type dialect struct {
 	notIn func(column string) string
 	// forUpdate and skipLocked end a SELECT that locks; SQLite has one writer and needs neither.
 	forUpdate, skipLocked string
-	// forUpdateOf is forUpdate for the rows of one table of a join.
-	forUpdateOf func(alias string) string
+	// skipLockedOf is skipLocked for the rows of one table of a join.
+	skipLockedOf func(alias string) string
 	// forShare ends a SELECT of rows that must not change before the transaction ends.
 	forShare string
 	// oneStatement says that several INSERTs may share a statement (data-modifying WITH).
@@ -82,7 +82,7 @@ var postgresDialect = dialect{
 		return "NOT EXISTS (SELECT 1 FROM unnest(CAST(? AS uuid[])) AS v WHERE v = " + column + ")"
 	},
 	forUpdate:    " FOR NO KEY UPDATE", // what foreign keys ask for goes beside it
-	forUpdateOf:  func(alias string) string { return " FOR NO KEY UPDATE OF " + alias },
+	skipLockedOf: func(alias string) string { return " FOR NO KEY UPDATE OF " + alias + " SKIP LOCKED" },
 	skipLocked:   " FOR NO KEY UPDATE SKIP LOCKED",
 	forShare:     " FOR SHARE",
 	oneStatement: true,
@@ -133,10 +133,10 @@ var sqliteDialect = dialect{
 		}
 		return `["` + strings.Join(ids, `","`) + `"]`
 	},
-	in:          "IN (SELECT value FROM json_each(?))",
-	notIn:       func(column string) string { return column + " NOT IN (SELECT value FROM json_each(?))" },
-	forUpdateOf: func(string) string { return "" },
-	epoch:       "'1970-01-01 00:00:00+00:00'",
+	in:           "IN (SELECT value FROM json_each(?))",
+	notIn:        func(column string) string { return column + " NOT IN (SELECT value FROM json_each(?))" },
+	skipLockedOf: func(string) string { return "" },
+	epoch:        "'1970-01-01 00:00:00+00:00'",
 	span: func(from, to string) string {
 		return "CAST(round((unixepoch(" + to + ", 'subsec') - unixepoch(" + from + ", 'subsec')) * 1000) AS INTEGER)"
 	},

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"hash/fnv"
+	"strconv"
 
 	"outpost/models"
 )
@@ -13,26 +15,55 @@ type Listing struct {
 	Order        Order
 	Limit        int // 0 only counts
 	Offset       int
-	// After is the id of the row that the page before ended with: what comes after it, whatever was added or left
-	// meanwhile. "" begins at Offset.
-	After string
+	// ByCursor asks for the Mark of the page. After is the id of the row that the page before ended with, and Mark that
+	// page's: what comes after it, whatever was added or left meanwhile. "" begins at Offset.
+	ByCursor    bool
+	After, Mark string
 }
 
 // Page is what a listing found.
 type Page[T any] struct {
 	Rows  []T
-	Total int  // rows on all pages; 0 where the listing asked for what comes after a row
-	More  bool // there are more rows after these; unknown where only the count was asked for
+	Total int    // rows on all pages; 0 where the listing asked for what comes after a row
+	More  bool   // there are more rows after these; unknown where only the count was asked for
+	Mark  string // of the last row's place in the order, where there are more and pages go by cursor
 }
 
-// ErrAfter says that the row which a listing is to go on after is not there any more.
-var ErrAfter = &models.Error{Code: models.NotFound, Detail: "the row that the page before ended with is not there any more"}
+// ErrAfter says that the row which a listing is to go on after is not there any more, or has another place in the order.
+var ErrAfter = &models.Error{Code: models.NotFound, Detail: "the row that the page before ended with is not where it was"}
 
-// living is the condition for one connection's rows that SCIM shows, narrowed by w.
-func (s *Store) living(connectionID string, w *Where) (string, []any) {
-	sql, args := "connection_id = ? AND removed_at IS NULL", []any{connectionID}
+// place is where a row stands in an order.
+type place struct {
+	None bool    // it has no key
+	Text *string // the key as text
+}
+
+// mark tells a place from others, and tells nothing about whose it is.
+func (p place) mark() string {
+	if p.Text == nil {
+		return "none"
+	}
+	h := fnv.New64a()
+	h.Write([]byte(*p.Text))
+	return strconv.FormatUint(h.Sum64(), 36)
+}
+
+// placeOf reads the place of a row, by a statement that begins with a WITH or is empty.
+func (s *Store) placeOf(ctx context.Context, with, key, of string, args []any) (place, error) {
+	var p place
+	r := s.r(ctx).Raw(with+"SELECT "+key+" IS NULL AS none, CAST("+key+" AS text) AS text"+of, args...).Scan(&p)
+	if r.Error == nil && r.RowsAffected == 0 {
+		return p, ErrAfter
+	}
+	return p, translate(r.Error, "the place")
+}
+
+// living is the condition for the rows of a connection that SCIM shows, narrowed by w.
+func (s *Store) living(table, connectionID string, w *Where) (string, []any) {
+	in := scope{table, connectionID}
+	sql, args := in.living()
 	if w != nil {
-		more, moreArgs := w.make(s.dialect, connectionID)
+		more, moreArgs := w.make(s.dialect, in)
 		sql, args = sql+" AND "+more, append(args, moreArgs...)
 	}
 	return sql, args
@@ -73,7 +104,7 @@ func after(key string, descending bool, id, ofRow string, args []any, none bool)
 func page[T any](ctx context.Context, s *Store, table string, q Listing) (Page[T], error) {
 	var p Page[T]
 	key := q.Order.key(s.dialect)
-	sql, args := s.living(q.ConnectionID, q.Where)
+	sql, args := s.living(table, q.ConnectionID, q.Where)
 	if q.Limit > 0 {
 		from, more := "SELECT * FROM "+table+" WHERE "+sql, append([]any{}, args...)
 		if q.After != "" {
@@ -94,6 +125,13 @@ func page[T any](ctx context.Context, s *Store, table string, q Listing) (Page[T
 		if p.More = len(p.Rows) > q.Limit; p.More {
 			p.Rows = p.Rows[:q.Limit]
 		}
+		if p.More && q.ByCursor && key != "" {
+			last, err := s.placeOf(ctx, "", key, ofRow(table), []any{idOf(p.Rows[q.Limit-1]), q.ConnectionID})
+			if err != nil {
+				return p, err
+			}
+			p.Mark = last.mark()
+		}
 		if n := len(p.Rows); q.After != "" || !p.More && (n > 0 || q.Offset == 0) {
 			p.Total = q.Offset + n
 			return p, nil
@@ -105,31 +143,42 @@ func page[T any](ctx context.Context, s *Store, table string, q Listing) (Page[T
 
 // afterRow is the condition for the rows that come after the one where the page before ended.
 func (s *Store) afterRow(ctx context.Context, table, key string, q Listing) (string, []any, error) {
-	var none bool
-	of, args := " FROM "+table+" WHERE id = ? AND connection_id = ?", []any{q.After, q.ConnectionID}
-	if q.Order.By.fleeting {
-		of += " AND removed_at IS NULL"
-	}
+	args := []any{q.After, q.ConnectionID}
+	var at place
 	if key != "" {
-		r := s.r(ctx).Raw("SELECT "+key+" IS NULL"+of, args...).Scan(&none)
-		if r.Error != nil {
-			return "", nil, translate(r.Error, table)
+		var err error
+		if at, err = s.placeOf(ctx, "", key, ofRow(table), args); err == nil && at.mark() != q.Mark {
+			err = ErrAfter
 		}
-		if r.RowsAffected == 0 {
-			return "", nil, ErrAfter
+		if err != nil {
+			return "", nil, err
 		}
 	}
-	sql, args := after(key, q.Order.Descending, q.After, "(SELECT "+key+of+")", args, none)
+	sql, args := after(key, q.Order.Descending, q.After, "(SELECT "+key+ofRow(table)+")", args, at.None)
 	return sql, args, nil
 }
 
-// byID reads rows by their ids, in the order of those.
-func byID[T any](ctx context.Context, s *Store, table string, ids []string) ([]T, error) {
+func ofRow(table string) string { return " FROM " + table + " WHERE id = ? AND connection_id = ?" }
+
+// idOf is the id of a person or a group.
+func idOf(row any) string {
+	switch r := row.(type) {
+	case models.User:
+		return r.ID
+	case models.Group:
+		return r.ID
+	}
+	return ""
+}
+
+// byID reads rows of a connection that SCIM shows by their ids, in the order of those.
+func byID[T any](ctx context.Context, s *Store, table, connectionID string, ids []string) ([]T, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	var rows []T
-	err := s.r(ctx).Raw("SELECT * FROM "+table+" WHERE id "+s.dialect.in+" ORDER BY id", s.dialect.list(ids)).Scan(&rows).Error
+	living, args := scope{table, connectionID}.living()
+	err := s.r(ctx).Raw("SELECT * FROM "+table+" WHERE "+living+" AND id "+s.dialect.in+" ORDER BY id", append(args, s.dialect.list(ids))...).Scan(&rows).Error
 	return rows, translate(err, table)
 }
 
@@ -159,7 +208,7 @@ func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], e
 		if key == "" {
 			key = "NULL"
 		}
-		sql, args := s.living(q.ConnectionID, &w)
+		sql, args := s.living(table, q.ConnectionID, &w)
 		return "SELECT '" + kind + "' AS kind, id, " + key + " AS sorted_by FROM " + table + " WHERE " + sql, args
 	}
 	users, args := part("user", "directory_users", userKey, q.Users)
@@ -169,18 +218,17 @@ func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], e
 	if q.Limit > 0 {
 		where, all := "", append([]any{}, args...)
 		if q.After != "" {
-			none := false
-			of := "(SELECT sorted_by FROM found WHERE id = ?)"
+			var at place
 			if key != "" {
-				r := s.r(ctx).Raw(found+"SELECT sorted_by IS NULL FROM found WHERE id = ?", append(append([]any{}, args...), q.After)...).Scan(&none)
-				if r.Error != nil {
-					return p, translate(r.Error, "resources")
+				var err error
+				if at, err = s.placeOf(ctx, found, key, ofFound, append(append([]any{}, args...), q.After)); err == nil && at.mark() != q.Mark {
+					err = ErrAfter
 				}
-				if r.RowsAffected == 0 {
-					return p, ErrAfter
+				if err != nil {
+					return p, err
 				}
 			}
-			sql, nextArgs := after(key, descending, q.After, of, []any{q.After}, none)
+			sql, nextArgs := after(key, descending, q.After, "(SELECT sorted_by"+ofFound+")", []any{q.After}, at.None)
 			where, all = "WHERE "+sql, append(all, nextArgs...)
 		}
 		var rows []struct{ Kind, ID string }
@@ -191,15 +239,22 @@ func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], e
 		if p.More = len(rows) > q.Limit; p.More {
 			rows = rows[:q.Limit]
 		}
+		if p.More && q.ByCursor && key != "" {
+			last, err := s.placeOf(ctx, found, key, ofFound, append(append([]any{}, args...), rows[q.Limit-1].ID))
+			if err != nil {
+				return p, err
+			}
+			p.Mark = last.mark()
+		}
 		ids := map[string][]string{}
 		for _, r := range rows {
 			ids[r.Kind] = append(ids[r.Kind], r.ID)
 		}
-		people, err := byID[models.User](ctx, s, "directory_users", ids["user"])
+		people, err := byID[models.User](ctx, s, "directory_users", q.ConnectionID, ids["user"])
 		if err != nil {
 			return p, err
 		}
-		teams, err := byID[models.Group](ctx, s, "directory_groups", ids["group"])
+		teams, err := byID[models.Group](ctx, s, "directory_groups", q.ConnectionID, ids["group"])
 		if err != nil {
 			return p, err
 		}
@@ -212,6 +267,8 @@ func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], e
 	err := s.r(ctx).Raw(found+"SELECT count(*) FROM found", args...).Scan(&p.Total).Error
 	return p, translate(err, "resources")
 }
+
+const ofFound = " FROM found WHERE id = ?"
 
 // inOrder puts people and groups into the order of n ids; one that has gone meanwhile is left out.
 func inOrder(n int, id func(i int) string, users []models.User, groups []models.Group) []Resource {

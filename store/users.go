@@ -27,7 +27,7 @@ func (s *Store) LookUp(ctx context.Context, door Door, q Listing) (Page[models.U
 	if q.Limit == 0 {
 		return s.lookUpSlowly(ctx, door, q)
 	}
-	sql, args := s.living(q.ConnectionID, q.Where)
+	sql, args := s.living("directory_users", q.ConnectionID, q.Where)
 	// Past GORM, and without the person: most look-ups of a bulk assignment find nobody.
 	rows, err := s.r(ctx).Statement.ConnPool.QueryContext(ctx, numbered("WITH found AS MATERIALIZED (SELECT id FROM directory_users WHERE "+sql+`)
 		SELECT c.stamp, found.id FROM connections c LEFT JOIN found ON true WHERE c.id = ? ORDER BY found.id LIMIT ? OFFSET ?`), append(args, door.ConnectionID, q.Limit, q.Offset)...)
@@ -63,7 +63,7 @@ func (s *Store) LookUp(ctx context.Context, door Door, q Listing) (Page[models.U
 		return none, nil
 	}
 	rows.Close()
-	users, err := byID[models.User](ctx, s, "directory_users", ids)
+	users, err := byID[models.User](ctx, s, "directory_users", q.ConnectionID, ids)
 	return Page[models.User]{Rows: users, Total: q.Offset + len(users)}, err
 }
 
@@ -119,17 +119,18 @@ func (tx *Tx) UnlessGone(u models.User) {
 	tx.first = &gate{sql: first + noGoneName + noGoneExternalID, args: append(args, *u.ExternalID, u.ConnectionID), closed: ErrGone}
 }
 
-// LockGone finds and locks the deleted person of u's connection who is the same as u: the last with the externalId, else the last
-// with the userName whose externalId does not say otherwise.
-func (tx *Tx) LockGone(u models.User) (models.User, error) {
-	external := ""
-	if u.ExternalID != nil {
-		external = *u.ExternalID
-	}
-	return tx.user(`SELECT * FROM directory_users WHERE id = (SELECT id FROM (
-		SELECT id, removed_at, 1 AS rank FROM directory_users WHERE external_id = ? AND connection_id = ? AND removed_at IS NOT NULL
-		UNION ALL SELECT id, removed_at, 2 FROM directory_users WHERE user_name_key = ? AND connection_id = ? AND removed_at IS NOT NULL AND (external_id IS NULL OR ? = '')
-		) g ORDER BY rank, removed_at DESC LIMIT 1)`+tx.store.dialect.forUpdate, "the user "+u.UserName, external, u.ConnectionID, u.UserNameKey, u.ConnectionID, external)
+// LockGoneByExternalID finds and locks the person of a connection who was deleted last with the provider's id.
+func (tx *Tx) LockGoneByExternalID(connectionID, externalID string) (models.User, error) {
+	return tx.user(`SELECT * FROM directory_users WHERE removed_at IS NOT NULL AND id = (
+		SELECT id FROM directory_users WHERE external_id = ? AND connection_id = ? AND removed_at IS NOT NULL ORDER BY removed_at DESC LIMIT 1)`+tx.store.dialect.forUpdate,
+		"the user "+externalID, externalID, connectionID)
+}
+
+// LockGoneByName is LockGoneByExternalID for who has the userName and the address of u, and no other externalId.
+func (tx *Tx) LockGoneByName(u models.User) (models.User, error) {
+	return tx.user(`SELECT * FROM directory_users WHERE removed_at IS NOT NULL AND id = (
+		SELECT id FROM directory_users WHERE user_name_key = ? AND connection_id = ? AND removed_at IS NOT NULL AND email_key = ? AND (external_id IS NULL OR ?) ORDER BY removed_at DESC LIMIT 1)`+
+		tx.store.dialect.forUpdate, "the user "+u.UserName, u.UserNameKey, u.ConnectionID, u.EmailKey, u.ExternalID == nil)
 }
 
 // Desired reads a person as the directory wants them now, the deleted included.

@@ -8,13 +8,21 @@ import (
 // Where is a condition on directory people or groups, made by the functions of this file alone: nothing from outside
 // reaches SQL as text.
 type Where struct {
-	make func(d dialect, connectionID string) (string, []any)
+	make func(d dialect, in scope) (string, []any)
 	// few says that hardly any row meets the condition, and that an index finds them.
 	few bool
 }
 
+// scope is the rows that a condition is about.
+type scope struct{ table, connectionID string }
+
+// living is the condition for the rows of a scope that SCIM shows.
+func (in scope) living() (string, []any) {
+	return "connection_id = ? AND removed_at IS NULL", []any{in.connectionID}
+}
+
 func where(few bool, sql string, args ...any) Where {
-	return Where{few: few, make: func(dialect, string) (string, []any) { return sql, args }}
+	return Where{few: few, make: func(dialect, scope) (string, []any) { return sql, args }}
 }
 
 // The conditions that an index answers. Keys are folded.
@@ -26,24 +34,20 @@ func ExternalIDIs(id string) Where { return where(true, "external_id = ?", id) }
 // MayHaveEmail narrows people to the few that an index finds under an e-mail address: those who have it in any of their
 // emails, and those who are reached at it. The key is folded.
 func MayHaveEmail(key string) Where {
-	return Where{few: true, make: func(_ dialect, connectionID string) (string, []any) {
+	return Where{few: true, make: func(_ dialect, in scope) (string, []any) {
 		return `id IN (SELECT d.id FROM directory_users d WHERE d.email_key = ? AND d.connection_id = ? AND d.removed_at IS NULL
-			UNION ALL SELECT e.user_id FROM directory_emails e WHERE e.email_key = ? AND e.connection_id = ?)`, []any{key, connectionID, key, connectionID}
+			UNION ALL SELECT e.user_id FROM directory_emails e WHERE e.email_key = ? AND e.connection_id = ?)`, []any{key, in.connectionID, key, in.connectionID}
 	}}
 }
 
 // HasMember matches groups with the person among their members.
 func HasMember(userID string) Where {
-	return Where{few: true, make: func(dialect, string) (string, []any) {
-		return "id IN (SELECT m.group_id FROM memberships m WHERE m.user_id = ? AND NOT m.removed)", []any{userID}
-	}}
+	return where(true, `id IN (SELECT m.group_id FROM memberships m JOIN directory_users u ON u.id = m.user_id WHERE m.user_id = ? AND NOT m.removed AND u.removed_at IS NULL)`, userID)
 }
 
 // InGroup matches people who are in the group.
 func InGroup(groupID string) Where {
-	return Where{make: func(dialect, string) (string, []any) {
-		return "id IN (SELECT m.user_id FROM memberships m WHERE m.group_id = ? AND NOT m.removed)", []any{groupID}
-	}}
+	return where(false, `id IN (SELECT m.user_id FROM memberships m JOIN directory_groups g ON g.id = m.group_id WHERE m.group_id = ? AND NOT m.removed AND g.removed_at IS NULL)`, groupID)
 }
 
 // Always is the condition that every row meets, or none.
@@ -63,20 +67,32 @@ func All(ws ...Where) Where {
 	return join(few, " AND ", ws)
 }
 
-// Any matches what meets one of ws.
+// Any matches what meets one of ws. Where an index finds the few of each, it finds them one after the other.
 func Any(ws ...Where) Where {
 	few := true
 	for _, w := range ws {
 		few = few && w.few
 	}
-	return join(few, " OR ", ws)
+	if !few {
+		return join(false, " OR ", ws)
+	}
+	return Where{few: true, make: func(d dialect, in scope) (string, []any) {
+		parts, args := make([]string, len(ws)), []any{}
+		for i, w := range ws {
+			living, its := in.living()
+			sql, more := w.make(d, in)
+			parts[i] = "SELECT id FROM " + in.table + " WHERE " + living + " AND " + sql
+			args = append(append(args, its...), more...)
+		}
+		return "id IN (" + strings.Join(parts, " UNION ") + ")", args
+	}}
 }
 
 func join(few bool, by string, ws []Where) Where {
-	return Where{few: few, make: func(d dialect, connectionID string) (string, []any) {
+	return Where{few: few, make: func(d dialect, in scope) (string, []any) {
 		sql, args := make([]string, len(ws)), []any{}
 		for i, w := range ws {
-			s, a := w.make(d, connectionID)
+			s, a := w.make(d, in)
 			sql[i] = s
 			args = append(args, a...)
 		}
@@ -86,8 +102,8 @@ func join(few bool, by string, ws []Where) Where {
 
 // Not matches what does not meet w. What SQL calls unknown counts as not met.
 func Not(w Where) Where {
-	return Where{make: func(d dialect, connectionID string) (string, []any) {
-		sql, args := w.make(d, connectionID)
+	return Where{make: func(d dialect, in scope) (string, []any) {
+		sql, args := w.make(d, in)
 		return "NOT coalesce(" + sql + ", false)", args
 	}}
 }
@@ -98,17 +114,9 @@ type Field struct {
 	sql func(d dialect) string
 	// list is where the field is a part of each element, and sorting takes that of one.
 	list *List
-	// fleeting says that a row which is deleted has another value from then on.
-	fleeting bool
 }
 
 func column(sql string) Field { return Field{sql: func(dialect) string { return sql }} }
-
-func fleeting(sql string) Field {
-	f := column(sql)
-	f.fleeting = true
-	return f
-}
 
 func textColumn(sql string) Field {
 	return Field{sql: func(d dialect) string { return "(" + sql + ")" + d.byBytes }}
@@ -120,9 +128,9 @@ var (
 	UserName     = textColumn("user_name_key")
 	GroupName    = textColumn("name_key")
 	ExternalID   = textColumn("NULLIF(external_id, '')")
-	Active       = fleeting("active")
+	Active       = column("active")
 	Created      = column("created_at")
-	LastModified = fleeting("updated_at")
+	LastModified = column("updated_at")
 )
 
 // Text is a text in a person's resource. An exact one is as it was sent, another folded.
@@ -140,6 +148,7 @@ type List struct {
 	from  func(d dialect) string // FROM and WHERE of its elements
 	order func(d dialect) string // the one that is preferred first
 	parts map[string]Field       // nil for one in the resource
+	id    string                 // the column of an element's id, "" for one in the resource
 }
 
 // ListOf is emails and the like: a list in a person's resource, whose elements are objects.
@@ -156,6 +165,7 @@ var (
 		from: func(dialect) string {
 			return "memberships x JOIN directory_groups g ON g.id = x.group_id WHERE x.user_id = directory_users.id AND NOT x.removed AND g.removed_at IS NULL"
 		},
+		id:    "x.group_id",
 		order: func(dialect) string { return "g.id" },
 		parts: map[string]Field{"value": textColumn("CAST(g.id AS text)"), "display": textColumn("g.name_key")},
 	}
@@ -163,6 +173,7 @@ var (
 		from: func(dialect) string {
 			return "memberships x JOIN directory_users u ON u.id = x.user_id WHERE x.group_id = directory_groups.id AND NOT x.removed AND u.removed_at IS NULL"
 		},
+		id:    "x.user_id",
 		order: func(dialect) string { return "u.id" },
 		parts: map[string]Field{"value": textColumn("CAST(u.id AS text)"), "display": textColumn("u.user_name_key")},
 	}
@@ -174,9 +185,12 @@ func (l List) Text(exact bool, part string) Field {
 	if !ok {
 		f = Field{sql: func(d dialect) string { return d.text(d.element, part, exact) }}
 	}
-	f.list, f.fleeting = &l, l.parts != nil
+	f.list = &l
 	return f
 }
+
+// Is matches the element with the id, in a list whose elements are rows.
+func (l List) Is(id string) Where { return where(false, l.id+" = ?", id) }
 
 // Truth is a boolean of each element.
 func (l List) Truth(part string) Field {
@@ -185,8 +199,8 @@ func (l List) Truth(part string) Field {
 
 // Some matches rows of which one element meets w, whose fields are parts of the list's elements.
 func (l List) Some(w Where) Where {
-	return Where{make: func(d dialect, connectionID string) (string, []any) {
-		sql, args := w.make(d, connectionID)
+	return Where{make: func(d dialect, in scope) (string, []any) {
+		sql, args := w.make(d, in)
 		return "EXISTS (SELECT 1 FROM " + l.from(d) + " AND " + sql + ")", args
 	}}
 }
@@ -238,11 +252,11 @@ func EndsWith(f Field, s string) Where {
 }
 
 func (f Field) where(with func(sql string) string, args ...any) Where {
-	return Where{make: func(d dialect, _ string) (string, []any) { return with(f.sql(d)), args }}
+	return Where{make: func(d dialect, _ scope) (string, []any) { return with(f.sql(d)), args }}
 }
 
 func (f Field) within(how func(d dialect, text string) (string, int), s string) Where {
-	return Where{make: func(d dialect, _ string) (string, []any) {
+	return Where{make: func(d dialect, _ scope) (string, []any) {
 		sql, times := how(d, f.sql(d))
 		args := make([]any, times)
 		for i := range args {
