@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 
@@ -27,7 +26,7 @@ func (s *server) bulk(r *request) error {
 		}
 	}
 	for i := range b.ops {
-		if in.FailOnErrors > 0 && b.errors >= in.FailOnErrors || errors.Is(r.Request.Context().Err(), context.Canceled) {
+		if in.FailOnErrors > 0 && b.errors >= in.FailOnErrors || r.gone() {
 			break
 		}
 		b.run(i)
@@ -86,6 +85,9 @@ func (b *bulkRun) run(i int) {
 				break
 			}
 		}
+	}
+	if err == nil && b.request.ctx.Err() != nil { // the time of the whole request is over
+		err = scim.NewError(http.StatusServiceUnavailable, "", "the bulk request took too long, and this operation was not begun: send it again")
 	}
 	if err == nil {
 		path, data, complete := op.Resolve(b.id)

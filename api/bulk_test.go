@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"outpost/models"
 )
@@ -96,6 +97,38 @@ func TestBulkJoinsWhatRefersToEachOther(t *testing.T) {
 			if m, _ := extension["manager"].(map[string]any); m["value"] != id(boss) || extension["department"] != "X" {
 				t.Errorf("%d: %s, want the manager %s", i, u.body, id(boss))
 			}
+		}
+	})
+}
+
+func TestBulkRefersByWholeValuesAlone(t *testing.T) {
+	onBoth(t, func(t *testing.T, k *kit) {
+		a := k.send("POST", "/Bulk", bulkBody(0,
+			`{"method":"POST","path":"/Users","bulkId":"foo","data":{"userName":"a@acme.test","title":"about bulkId:foo and bulkId:bar"}}`,
+			`{"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"bulkId: what it is","members":[{"value":"bulkId:foo"}]}}`,
+		)).is(200)
+		if a.outcomes() != "POST 201 POST 201" {
+			t.Fatal(a.body)
+		}
+		if u := k.send("GET", "/Users?filter="+q(`userName eq "a@acme.test"`), "").is(200); u.at("Resources", 0, "title") != "about bulkId:foo and bulkId:bar" {
+			t.Error(u.body)
+		}
+	})
+}
+
+func TestBulkEndsWithItsTime(t *testing.T) {
+	onBothWith(t, Config{Limits: Limits{RequestTimeout: 150 * time.Millisecond}}, func(t *testing.T, k *kit) {
+		var all []string
+		for i := range 1000 {
+			all = append(all, fmt.Sprintf(`{"method":"POST","path":"/Users","bulkId":"%d","data":{"userName":"p%d@acme.test"}}`, i, i))
+		}
+		a := k.send("POST", "/Bulk", bulkBody(0, all...)).is(200)
+		made, late := strings.Count(a.outcomes(), "POST 201"), strings.Count(a.outcomes(), "POST 503")
+		if made == 0 || late == 0 || made+late != 1000 {
+			t.Fatalf("%d were made and %d came too late", made, late)
+		}
+		if n := len(k.audit()); n > made+10 { // what was not begun is not recorded; nor is it begun
+			t.Errorf("%d entries in the audit for %d changes", n, made)
 		}
 	})
 }

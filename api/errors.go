@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"outpost/directory"
@@ -138,7 +139,11 @@ func noRoute(*request) error {
 }
 
 func noMethod(r *request) error {
-	return scim.NewError(http.StatusMethodNotAllowed, "", "%s is not possible here: use one of %s", shorten(r.Request.Method), r.Writer.Header().Get("Allow"))
+	allowed := r.Writer.Header().Get("Allow")
+	if strings.Contains(allowed, ",") {
+		allowed = "one of " + allowed
+	}
+	return scim.NewError(http.StatusMethodNotAllowed, "", "%s is not possible here: use %s", shorten(r.Request.Method), allowed)
 }
 
 // notOffered answers for a part of SCIM that this server does not have.

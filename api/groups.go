@@ -29,11 +29,11 @@ func (s *server) getGroup(r *request) error {
 	if err != nil {
 		return err
 	}
-	p := r.search.Projection()
-	if r.matches(scim.GroupVersion(g.Version, g.Departures)) { // before the members are read
-		s.sendGroup(r, http.StatusOK, g, nil, p)
-		return nil
+	version := scim.GroupVersion(g.Version, g.Departures)
+	if err := r.caller.If.Check("group", version, true); err != nil || r.unchanged(version) {
+		return err
 	}
+	p := r.search.Projection()
 	members, err := s.membersOf(r, p, g)
 	if err != nil {
 		return err
@@ -126,9 +126,7 @@ func (s *server) showChangedGroup(r *request, status int, g models.Group, p scim
 }
 
 func (s *server) sendGroup(r *request, status int, g models.Group, members map[string][]scim.Member, p scim.Projection) {
-	if r.unchanged(status, scim.GroupVersion(g.Version, g.Departures)) {
-		return
-	}
+	r.tag(scim.GroupVersion(g.Version, g.Departures))
 	r.render(status, func(dst []byte) []byte { return s.appendGroup(dst, r, &g, members, p) })
 }
 

@@ -80,7 +80,9 @@ func (s *server) answer(r *request) (err error) {
 	if denied != nil {
 		return denied
 	}
-	r.caller.If = preconditions(r.Request.Header)
+	if r.caller.If, err = preconditions(r.Request.Header); err != nil {
+		return err
+	}
 	if r.search, err = parseQuery(r.Request.URL.RawQuery); err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (s *server) listEverything(r *request) error {
 		}
 	}
 	p := r.search.Projection()
-	groupsOf, err := s.groupsOf(r, p, users...)
+	groupsOf, err := s.groupsShown(r, p, users...)
 	if err != nil {
 		return err
 	}

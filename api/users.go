@@ -37,7 +37,7 @@ func (s *server) listUsers(r *request) error {
 		return err
 	}
 	p := r.search.Projection()
-	groups, err := s.groupsOf(r, p, page.Rows...)
+	groups, err := s.groupsShown(r, p, page.Rows...)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (s *server) deleteUser(r *request) error {
 func (s *server) showCreatedUser(r *request, u models.User) error {
 	r.Writer.Header()["Location"] = []string{s.location(r, "/Users/", u.ID)}
 	if u.MirrorOf == nil && u.Version == 1 {
-		s.sendUser(r, http.StatusCreated, u, userGroups{known: true}, r.search.Projection())
+		s.sendUser(r, http.StatusCreated, u, userGroups{known: true})
 		return nil
 	}
 	return s.showChangedUser(r, http.StatusCreated, u)
@@ -92,29 +92,29 @@ func (s *server) showCreatedUser(r *request, u models.User) error {
 // showChangedUser answers a change. It is committed, so that nothing can turn the answer into an error any more: when
 // the groups cannot be read, they stay out.
 func (s *server) showChangedUser(r *request, status int, u models.User) error {
-	p := r.search.Projection()
-	groups, err := s.groupsOf(r, p, u)
+	groups, err := s.groupsOf(r, u)
 	if err != nil {
 		s.logIncomplete(r, err)
 	}
-	s.sendUser(r, status, u, groups, p)
+	s.sendUser(r, status, u, groups)
 	return nil
 }
 
 func (s *server) showUser(r *request, u models.User) error {
-	p := r.search.Projection()
-	groups, err := s.groupsOf(r, p, u)
+	groups, err := s.groupsOf(r, u)
 	if err != nil {
 		return err
 	}
-	s.sendUser(r, http.StatusOK, u, groups, p)
+	if err := r.caller.If.Check("user", groups.version(u), true); err != nil || r.unchanged(groups.version(u)) {
+		return err
+	}
+	s.sendUser(r, http.StatusOK, u, groups)
 	return nil
 }
 
-func (s *server) sendUser(r *request, status int, u models.User, groups userGroups, p scim.Projection) {
-	if r.unchanged(status, groups.version(u)) {
-		return
-	}
+func (s *server) sendUser(r *request, status int, u models.User, groups userGroups) {
+	r.tag(groups.version(u))
+	p := r.search.Projection()
 	r.render(status, func(dst []byte) []byte { return s.appendUser(dst, r, &u, groups, p) })
 }
 
@@ -137,11 +137,16 @@ func (g userGroups) version(u models.User) string {
 	return scim.Version(u.Version, g.of[u.ID])
 }
 
-// groupsOf reads the groups of the people to be shown, if they are to be shown or the version tells of them.
-func (s *server) groupsOf(r *request, p scim.Projection, users ...models.User) (userGroups, error) {
+// groupsShown is groupsOf where a list shows them, or their versions.
+func (s *server) groupsShown(r *request, p scim.Projection, users ...models.User) (userGroups, error) {
 	if !p.Wants("groups") && !p.Wants("meta.version") {
 		return userGroups{}, nil
 	}
+	return s.groupsOf(r, users...)
+}
+
+// groupsOf reads the groups of people.
+func (s *server) groupsOf(r *request, users ...models.User) (userGroups, error) {
 	of, err := s.directory.UserGroups(r.ctx, users...)
 	if err != nil {
 		return userGroups{}, err

@@ -9,14 +9,16 @@ import (
 )
 
 // preconditions reads If-Match and If-None-Match (RFC 7644 section 3.14). Versions are weak throughout, and compared by
-// what stands between the quotes.
-func preconditions(header http.Header) directory.Preconditions {
-	return directory.Preconditions{Match: tags(header["If-Match"]), NoneMatch: tags(header["If-None-Match"])}
+// what stands between the quotes. A header that names no version is an error: without it the change would go through.
+func preconditions(header http.Header) (p directory.Preconditions, err error) {
+	if p.Match, err = tags(header, "If-Match"); err == nil {
+		p.NoneMatch, err = tags(header, "If-None-Match")
+	}
+	return p, err
 }
 
-func tags(headers []string) []string {
-	var all []string
-	for _, h := range headers {
+func tags(header http.Header, name string) (all []string, err error) {
+	for _, h := range header[name] {
 		for tag := range strings.SplitSeq(h, ",") {
 			tag = strings.TrimSpace(tag)
 			if len(tag) > 2 && strings.EqualFold(tag[:2], "W/") {
@@ -27,7 +29,10 @@ func tags(headers []string) []string {
 			}
 		}
 	}
-	return all
+	if len(header[name]) > 0 && len(all) == 0 {
+		return nil, scim.InvalidValue(`%s names no version: send meta.version as it was, such as %s: W/"3"`, name, name)
+	}
+	return all, nil
 }
 
 // tag puts the version into the answer's header.
@@ -37,16 +42,10 @@ func (r *request) tag(version string) {
 	}
 }
 
-// matches reports whether a GET asks for a version other than the one there is, in vain.
-func (r *request) matches(version string) bool {
-	reads := r.Request.Method == http.MethodGet || r.Request.Method == http.MethodHead
-	return reads && version != "" && r.caller.If.NoneMatch != nil && !r.caller.If.Allow(version)
-}
-
-// unchanged tags the answer, and answers 304 where the client has that version.
-func (r *request) unchanged(status int, version string) bool {
+// unchanged answers a read of a version that the client has already with 304, and says so.
+func (r *request) unchanged(version string) bool {
 	r.tag(version)
-	if status != http.StatusOK || !r.matches(version) {
+	if !r.caller.If.Known(version) {
 		return false
 	}
 	r.Writer.WriteHeader(http.StatusNotModified)

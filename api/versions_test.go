@@ -14,6 +14,14 @@ func TestVersionsGuardChangesAndSpareReads(t *testing.T) {
 		}
 		k.send("GET", path, "", "If-None-Match", `W/"7", `+tag).is(304)
 		k.send("GET", path, "", "If-None-Match", `W/"7"`).is(200)
+		k.send("GET", path, "", "If-Match", `W/"999"`, "If-None-Match", `W/"998"`).fails(412, "", "has changed")
+		for _, nothing := range []string{`""`, `W/""`, ","} { // names no version, so that anything would match
+			k.send("PATCH", path, patchBody(`{"op":"replace","path":"title","value":"y"}`), "If-Match", nothing).fails(400, "invalidValue", "If-Match")
+		}
+		if a := k.send("GET", path+"?attributes=userName", "").is(200); a.header.Get("ETag") != tag {
+			t.Errorf("a part of the user has the ETag %q", a.header.Get("ETag"))
+		}
+		k.send("GET", path+"?attributes=userName", "", "If-None-Match", tag).is(304)
 		changed := k.send("PATCH", path, patchBody(`{"op":"replace","path":"title","value":"x"}`), "If-Match", tag).is(200)
 		if changed.header.Get("ETag") != `W/"2"` || changed.at("meta", "version") != `W/"2"` {
 			t.Errorf("%v %s", changed.header, changed.body)
@@ -21,7 +29,7 @@ func TestVersionsGuardChangesAndSpareReads(t *testing.T) {
 		for _, method := range []string{"PUT", "PATCH", "DELETE"} {
 			body := map[string]string{"PUT": userBody("ada"), "PATCH": patchBody(`{"op":"replace","path":"title","value":"y"}`)}[method]
 			k.send(method, path, body, "If-Match", tag).fails(412, "", `W/"2"`)
-			k.send(method, path, body, "If-None-Match", `W/"2"`).fails(412, "", `W/"2"`)
+			k.send(method, path, body, "If-None-Match", `W/"2"`).fails(412, "", "asks not to change it")
 		}
 		if a := k.send("GET", path, "").is(200); a.at("title") != "x" {
 			t.Errorf("a change went through: %s", a.body)

@@ -26,11 +26,12 @@ type Directory struct {
 	mu       sync.Mutex
 	doors    map[string]store.Access // connection id → what was last read about its access
 	gathered gathered
+	scans    *scans
 }
 
 // New makes a Directory; now is the clock.
 func New(s *store.Store, o *outbox.Outbox, log *slog.Logger, now func() time.Time) *Directory {
-	return &Directory{store: s, outbox: o, log: log, now: now, doors: map[string]store.Access{}, gathered: newGathered()}
+	return &Directory{store: s, outbox: o, log: log, now: now, doors: map[string]store.Access{}, gathered: newGathered(), scans: newScans()}
 }
 
 // Caller is who asks for something: a token of a connection, and the request it came with.

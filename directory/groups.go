@@ -34,7 +34,10 @@ func (d *Directory) Groups(ctx context.Context, c Caller, q scim.Query) (page st
 		return page, err
 	}
 	list.Where, list.Order = w, order
-	page, err = d.store.Groups(ctx, list)
+	err = d.searched(ctx, c, w, q.SortBy != "", func(ctx context.Context) (err error) {
+		page, err = d.store.Groups(ctx, list)
+		return err
+	})
 	return counted(page, q, err)
 }
 
@@ -265,6 +268,17 @@ func (d *Directory) resolve(tx *store.Tx, g models.Group, named []scim.Member, n
 			known[f.Value] = true
 			people = append(people, f.UserID)
 		}
+	}
+	var strangers []string
+	for _, m := range named {
+		if !known[m.Value] && IsID(m.Value) {
+			strangers = append(strangers, m.Value)
+		}
+	}
+	if nested, err := tx.GroupAmong(g.ConnectionID, strangers); err != nil {
+		return nil, nil, err
+	} else if nested != "" {
+		return nil, nil, scim.NestedGroup(nested)
 	}
 	for _, m := range named {
 		if !known[m.Value] {

@@ -188,7 +188,7 @@ func (w *modelWorld) groupOperation() (string, func(*modelGroup)) {
 		if verb == "remove" {
 			return op(prefix + "externalId"), func(g *modelGroup) { g.externalID = "" }
 		}
-		return op(prefix+"externalId", text), func(g *modelGroup) { g.externalID, _ = refID.take(text).(string) }
+		return op(prefix+"externalId", text), func(g *modelGroup) { g.externalID, _ = refOwnID.take(text).(string) }
 	case 3:
 		v, id, bad := w.member()
 		text, ok := v.(string)
@@ -273,7 +273,7 @@ func (w *modelWorld) groupBody() (string, func(*modelGroup)) {
 	}
 	return refJSON(body), func(g *modelGroup) {
 		g.name = groupName(text)
-		g.externalID, _ = refID.take(id).(string)
+		g.externalID, _ = refOwnID.take(id).(string)
 		if wrong && given {
 			refuse("invalidValue")
 		}

@@ -441,6 +441,9 @@ func (a refAttr) elements(v any) []map[string]any {
 		if a.merge(e, v); significant(e) {
 			all = append(all, e)
 		}
+		if o, ok := v.(map[string]any); ok && !slices.ContainsFunc(sortedKeys(o), func(name string) bool { _, _, known := a.sub.find(name); return known }) {
+			panic(refRefused("invalidValue")) // misspelt
+		}
 	}
 	if len(all) > 500 {
 		panic(refRefused("invalidValue"))

@@ -33,6 +33,9 @@ func (d *Directory) Everything(ctx context.Context, c Caller, q scim.Query) (pag
 		return page, usersErr
 	}
 	all.UserOrder.Descending = q.Descending
-	page, err = d.store.Everything(ctx, all)
+	err = d.searched(ctx, c, nil, q.Filter != nil || q.SortBy != "", func(ctx context.Context) (err error) {
+		page, err = d.store.Everything(ctx, all)
+		return err
+	})
 	return counted(page, q, err)
 }

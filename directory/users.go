@@ -48,8 +48,10 @@ func (d *Directory) Users(ctx context.Context, c Caller, q scim.Query) (page sto
 			page, err = d.store.LookUp(ctx, door, list)
 			return err
 		}
-		page, err = d.store.Users(ctx, list)
-		return err
+		return d.searched(ctx, c, w, q.SortBy != "", func(ctx context.Context) (err error) {
+			page, err = d.store.Users(ctx, list)
+			return err
+		})
 	})
 	return counted(page, q, err)
 }
@@ -461,12 +463,18 @@ func fill(row *models.User, u *scim.User) {
 	row.Email = u.Address()
 	row.EmailKey = scim.Fold(row.Email)
 	row.DisplayName = u.DisplayName()
-	row.Resource, row.Searched = string(u.Stored()), nil
+	row.Resource, row.Searched = string(u.Stored()), searched(u)
 	row.OtherEmails = otherEmails(u, row.EmailKey)
-	if searched := u.Searched(); searched != nil {
-		text := string(searched)
-		row.Searched = &text
+}
+
+// searched is a person as filters compare them, nil where the resource will do.
+func searched(u *scim.User) *string {
+	folded := u.Searched()
+	if folded == nil {
+		return nil
 	}
+	text := string(folded)
+	return &text
 }
 
 // otherEmails are a person's addresses that the column of the first one does not hold.

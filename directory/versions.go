@@ -15,20 +15,24 @@ type Preconditions struct {
 	NoneMatch []string // If-None-Match: none of these
 }
 
-// Allow reports whether a resource of that version may be changed.
-func (p Preconditions) Allow(version string) bool {
-	is := func(tags []string) bool { return slices.Contains(tags, version) || slices.Contains(tags, "*") }
-	return (len(p.Match) == 0 || is(p.Match)) && !is(p.NoneMatch)
+// Known reports whether If-None-Match names the version: whoever reads has it already.
+func (p Preconditions) Known(version string) bool { return names(p.NoneMatch, version) }
+
+func names(tags []string, version string) bool {
+	return slices.Contains(tags, version) || slices.Contains(tags, "*")
 }
 
 func (p Preconditions) none() bool { return len(p.Match) == 0 && len(p.NoneMatch) == 0 }
 
-// check refuses a change of a version that the client does not mean.
-func (p Preconditions) check(resource, version string) error {
-	if p.Allow(version) {
-		return nil
+// Check refuses a request that means another version than there is, 412. A read is never refused for If-None-Match.
+func (p Preconditions) Check(resource, version string, reads bool) error {
+	switch {
+	case len(p.Match) > 0 && !names(p.Match, version):
+		return scim.NewError(412, "", "the %s has changed since it was read, and is at version %s now: read it again and repeat the change", resource, scim.ETag(version))
+	case !reads && p.Known(version):
+		return scim.NewError(412, "", "the %s is at version %s, and If-None-Match asks not to change it at that one: leave that header out, or use If-Match", resource, scim.ETag(version))
 	}
-	return scim.NewError(412, "", "the %s has changed since it was read, and is at version %s now: read it again and repeat the change", resource, scim.ETag(version))
+	return nil
 }
 
 // checkUser holds a person that the transaction has locked against the caller's preconditions.
@@ -40,12 +44,12 @@ func checkUser(tx *store.Tx, c Caller, u models.User) error {
 	if err != nil {
 		return err
 	}
-	return c.If.check("user", scim.Version(u.Version, groupRefs(rows)[u.ID]))
+	return c.If.Check("user", scim.Version(u.Version, groupRefs(rows)[u.ID]), false)
 }
 
 // checkGroup is checkUser for a group.
 func checkGroup(c Caller, g models.Group) error {
-	return c.If.check("group", scim.GroupVersion(g.Version, g.Departures))
+	return c.If.Check("group", scim.GroupVersion(g.Version, g.Departures), false)
 }
 
 func groupRefs(rows []store.UserGroup) map[string][]scim.GroupRef {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"outpost/directory"
 	"outpost/models"
 	"outpost/outbox"
 	"outpost/store"
@@ -61,6 +62,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 		{"reminders", time.Minute, true, s.remind},
 		{"certificates", time.Hour, true, s.warnOfCertificates},
 		{"prune", time.Hour, true, s.prune},
+		{"refold", time.Minute, false, func(ctx context.Context) error { return directory.Refold(ctx, s.store) }},
 	}
 	var wg sync.WaitGroup
 	for _, p := range passes {

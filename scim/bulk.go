@@ -155,6 +155,9 @@ func (op *BulkOperation) check() error {
 // reference begins the places where a bulkId stands for the id of what it makes (RFC 7644 section 3.7.2).
 const reference = "bulkId:"
 
+// delimiters end the bulkId of a reference.
+const delimiters = "\" ])(,/"
+
 // Refers tells whether a text, such as a path, refers to something by its bulkId still.
 func Refers(text string) bool { return strings.Contains(text, reference) }
 
@@ -204,7 +207,7 @@ func substitute(text string, id func(bulkID string) (string, bool)) (string, boo
 		}
 		from, name := at+i, at+i+len(reference)
 		if at = len(text); len(text) > name {
-			if end := strings.IndexAny(text[name:], "\" ])(,/"); end >= 0 {
+			if end := strings.IndexAny(text[name:], delimiters); end >= 0 {
 				at = name + end
 			}
 		}
@@ -222,13 +225,15 @@ func substitute(text string, id func(bulkID string) (string, bool)) (string, boo
 	return string(append(out, text[done:]...)), true
 }
 
-// eachText lets replace change the strings of a JSON text that are values and refer to something.
+// eachText lets replace change the strings of a JSON text that refer to something: values that are nothing but a
+// reference, and the paths of a PATCH, within which one may stand.
 func eachText(data []byte, replace func(text string) (string, bool)) []byte {
 	if !bytes.Contains(data, []byte(reference)) {
 		return data
 	}
 	var out []byte
 	done := 0 // how much of data is in out
+	path := false
 	for i := 0; ; {
 		at := bytes.IndexByte(data[i:], '"')
 		if at < 0 {
@@ -237,7 +242,11 @@ func eachText(data []byte, replace func(text string) (string, bool)) []byte {
 		from := i + at
 		i = endOfString(data, from)
 		raw := data[from:i]
-		if after := trimSpace(data[i:]); len(after) > 0 && after[0] == ':' || !bytes.Contains(raw, []byte(reference)) {
+		if after := trimSpace(data[i:]); len(after) > 0 && after[0] == ':' {
+			path = bytes.EqualFold(raw, []byte(`"path"`))
+			continue
+		}
+		if !isReference(raw) && !(path && bytes.Contains(raw, []byte(reference))) {
 			continue
 		}
 		if text, changed := replace(unquote(raw)); changed {
@@ -251,6 +260,12 @@ func eachText(data []byte, replace func(text string) (string, bool)) []byte {
 		return data
 	}
 	return append(out, data[done:]...)
+}
+
+// isReference tells a JSON string that is a reference and nothing else.
+func isReference(raw []byte) bool {
+	name, ok := bytes.CutPrefix(raw, []byte(`"`+reference))
+	return ok && len(name) > 1 && !bytes.ContainsAny(name[:len(name)-1], delimiters)
 }
 
 // withoutReferences drops the values that still refer to something: an element of an array whole, a member of an object
@@ -268,7 +283,7 @@ func withoutReferences(data []byte) []byte {
 func keep(dst, data []byte) (out, rest []byte, ok bool) {
 	if data[0] != '[' && data[0] != '{' {
 		value, rest := cutValue(data)
-		return append(dst, value...), rest, value[0] != '"' || !bytes.Contains(value, []byte(reference))
+		return append(dst, value...), rest, !isReference(value)
 	}
 	object, end := data[0] == '{', data[0]+2 // of [ and { the closing one is the next but one
 	dst, rest, ok = append(dst, data[0]), trimSpace(data[1:]), true
@@ -285,7 +300,8 @@ func keep(dst, data []byte) (out, rest []byte, ok bool) {
 			rest = trimSpace(trimSpace(rest)[1:])
 		}
 		var kept bool
-		if dst, rest, kept = keep(dst, rest); !kept {
+		path := object && bytes.EqualFold(name, []byte(`"path"`)) && rest[0] == '"' && bytes.Contains(rest[:endOfString(rest, 0)], []byte(reference))
+		if dst, rest, kept = keep(dst, rest); !kept || path {
 			dst = dst[:undo]
 			ok = ok && !(object && strings.EqualFold(unquote(name), "value")) // without its value an element says nothing
 		}

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -252,7 +253,9 @@ func (r resolver) part(p Path) (found, error) {
 func (at found) with(t Type, part *attribute, p Path) (found, error) {
 	at.Sub, at.Kind, at.Exact, at.parts = part.name, kindOf(part), part.caseExact, nil
 	switch {
-	case at.Name == "meta" && (part.name == "location" || part.name == "version"), part.name == "$ref" && at.URN == "":
+	case part.name == "$ref" && at.URN == "":
+		return found{}, InvalidFilter("Filtering and sorting by %s is not supported; use %s.value", p, at.Name)
+	case at.Name == "meta" && (part.name == "location" || part.name == "version"):
 		return found{}, InvalidFilter("Filtering and sorting by %s is not supported; use id, meta.created or meta.lastModified", p)
 	case at.Name == "meta" && part.name == "resourceType":
 		at.fixed = []string{t.String()}
@@ -284,7 +287,12 @@ func (r resolver) unknown(p Path) (found, error) {
 			return at, nil
 		}
 	}
-	if p.URN != "" && !isCoreURN(p.URN) && !strings.EqualFold(p.URN, EnterpriseURN) {
+	switch hint := misplaced(p); {
+	case r.of == UserType && hint != "":
+		return found{}, InvalidFilter("%s", hint)
+	case isCoreURN(p.URN) && !strings.EqualFold(p.URN, r.of.schema().urn):
+		return found{}, InvalidFilter("%q is of another type of resource; %ss are asked for here", p, r.of)
+	case p.URN != "" && !isCoreURN(p.URN) && !strings.EqualFold(p.URN, EnterpriseURN):
 		return found{}, InvalidFilter("The schema %q is not one of this server; /Schemas lists those that are", p.URN)
 	}
 	example := r.of.schema().example()
@@ -292,6 +300,17 @@ func (r resolver) unknown(p Path) (found, error) {
 		example = r.of.schema().attrs[i].name
 	}
 	return found{}, InvalidFilter("%ss have no attribute %q to filter by; use one listed in /Schemas, such as %s", r.of, p, example)
+}
+
+// misplaced says how an attribute of the enterprise extension is written, where a path means one and is not it; "" elsewhere.
+func misplaced(p Path) string {
+	switch i := find(enterpriseAttributes, p.Attr); {
+	case p.URN == "" && i >= 0:
+		return fmt.Sprintf("%s belongs to the enterprise extension; write %s:%s", p.Attr, EnterpriseURN, enterpriseAttributes[i].name)
+	case len(p.String()) >= len(EnterpriseURN) && strings.EqualFold(p.String()[:len(EnterpriseURN)], EnterpriseURN) && !strings.EqualFold(p.URN, EnterpriseURN):
+		return "After the URN of the enterprise extension a colon and the name of an attribute follow, as in " + EnterpriseURN + ":department"
+	}
+	return ""
 }
 
 // present is `attribute pr`.

@@ -56,7 +56,7 @@ func (s *memberSet) addBuilt(b *memberBuilder) error {
 		return InvalidValue("A member has no value; send the id of the user as its value")
 	}
 	if b.nested {
-		return InvalidValue("The member %q is a group. Nested groups are not supported; push the users of that group instead", b.member.Value)
+		return NestedGroup(b.member.Value)
 	}
 	s.add(b.member)
 	return nil
@@ -85,7 +85,7 @@ type memberBuilder struct {
 	nested bool
 }
 
-// set takes value, display and type; $ref, "$ref": null (Entra) and anything else are dropped.
+// set takes value, display, type and $ref; anything else is dropped.
 // A display that is not a short text is dropped too, for ours is the user's own name.
 func (b *memberBuilder) set(key string, raw []byte) error {
 	switch {
@@ -109,7 +109,16 @@ func (b *memberBuilder) set(key string, raw []byte) error {
 			}
 		}
 	case strings.EqualFold(key, "type"):
-		b.nested = raw[0] == '"' && strings.EqualFold(unquote(raw), "Group")
+		b.nested = b.nested || raw[0] == '"' && strings.EqualFold(unquote(raw), "Group")
+	case strings.EqualFold(key, "$ref"):
+		b.nested = b.nested || raw[0] == '"' && strings.Contains(unquote(raw), "/Groups/")
+	case strings.EqualFold(key, "operation"):
+		return InvalidValue("A member carries operation, which is SCIM 1.1; send PATCH operations of SCIM 2.0, such as %s", `{"op":"remove","path":"members[value eq \"…\"]"}`)
 	}
 	return nil
+}
+
+// NestedGroup is 400: a member of a group is a group.
+func NestedGroup(value string) *Error {
+	return InvalidValue("The member %q is a group. Nested groups are not supported; push the users of that group instead", value)
 }

@@ -193,6 +193,9 @@ func (e *edit) lenientPath(t target, explicit bool) error {
 	if !explicit || e.dialect.IgnoreUnknownPaths {
 		return nil
 	}
+	if hint := misplaced(t.Path); hint != "" {
+		return InvalidPath("%s", hint)
+	}
 	return InvalidPath("The path %q names no attribute of a User; use one listed in /Schemas", t.Path)
 }
 

@@ -39,6 +39,15 @@ func ParseProjection(attributes, excluded string) Projection {
 			continue
 		}
 		p.narrowed = true
+		if isCoreURN(name) { // all of the core schema
+			if p.only == nil {
+				p.only = make(map[string]bool)
+			}
+			for _, a := range append(userAttributes[:len(userAttributes):len(userAttributes)], groupAttributes...) {
+				p.only[strings.ToLower(a.name)] = true
+			}
+			continue
+		}
 		key := pathKey(name)
 		if !knownPaths[key] {
 			continue

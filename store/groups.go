@@ -145,6 +145,16 @@ func (tx *Tx) ChangedMembers(groupID string, version int64, limit int) (changed 
 	return changed, total, err
 }
 
+// GroupAmong finds one of ids that is a living group of a connection; "" for none.
+func (tx *Tx) GroupAmong(connectionID string, ids []string) (string, error) {
+	if len(ids) == 0 {
+		return "", nil
+	}
+	var found string
+	_, err := tx.query(&found, "groups", "SELECT CAST(id AS text) FROM directory_groups WHERE connection_id = ? AND removed_at IS NULL AND id "+tx.store.dialect.in+" LIMIT 1", connectionID, tx.store.dialect.list(ids))
+	return found, err
+}
+
 // LeaveGroups forgets every membership of a person: the deleted are in no group. Their groups count the departure, but for
 // one that is being changed this moment: its version changes anyway, and nobody's deletion waits for it.
 func (tx *Tx) LeaveGroups(userID string, now time.Time) error {

@@ -194,6 +194,23 @@ func (tx *Tx) SaveUser(u models.User) error {
 	return affected(n, err, "the user")
 }
 
+// UsersFrom lists people of every connection by their ids, from the one after an id on; the deleted are among them.
+func (s *Store) UsersFrom(ctx context.Context, after string, limit int) ([]models.User, error) {
+	sql, args := "SELECT * FROM directory_users ORDER BY id LIMIT ?", []any{limit}
+	if after != "" {
+		sql, args = "SELECT * FROM directory_users WHERE id > ? ORDER BY id LIMIT ?", []any{after, limit}
+	}
+	var us []models.User
+	err := s.r(ctx).Raw(sql, args...).Scan(&us).Error
+	return us, translate(err, "users")
+}
+
+// SaveSearched writes what filters look at, and nothing else of a person.
+func (tx *Tx) SaveSearched(u models.User) error {
+	n, err := tx.exec("save the user", "UPDATE directory_users SET searched = ? WHERE id = ?", u.Searched, u.ID)
+	return affected(n, err, "the user")
+}
+
 // SetEmails makes a person's other addresses those that User.OtherEmails says.
 func (tx *Tx) SetEmails(u models.User) error {
 	if _, err := tx.exec("save the addresses", "DELETE FROM directory_emails WHERE user_id = ?", u.ID); err != nil {

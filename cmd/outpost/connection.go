@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,7 @@ func (p *program) connectionCreate() *cobra.Command {
 	var slug, provider, data string
 	var asJSON bool
 	cmd := p.command("create --workspace SLUG --provider okta|entra|onelogin|jumpcloud|ping|google|rippling|custom", "Connect an identity provider, and print what it needs", cobra.NoArgs, func(ctx context.Context, _ []string) error {
+		provider = strings.ToLower(provider)
 		if !models.Provider(provider).Valid() {
 			return wrongUsage("there is no provider %q: choose %s", provider, models.ProviderChoice())
 		}
