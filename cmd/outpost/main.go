@@ -100,7 +100,8 @@ func (p *program) root() *cobra.Command {
 
 // group is a command that only holds others.
 func (p *program) group(use, short string, commands ...*cobra.Command) *cobra.Command {
-	g := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs}
+	// Flags of a command that is none are let through, so that the error is about the command.
+	g := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}}
 	g.AddCommand(commands...)
 	g.RunE = func(cmd *cobra.Command, args []string) error {
 		var names []string
