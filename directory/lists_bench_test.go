@@ -52,14 +52,14 @@ func fill(b *testing.B, database string, n int) *fixture.World {
 }
 
 // BenchmarkLookUp finds one person among few and among many. BenchmarkPage reads the first page of a list and the last,
-// by cursor and by index. Run them by: go test ./directory -run '^$' -bench 'LookUp|Page'
+// by cursor and by index. Run them by: go test ./directory -run '^$' -bench 'LookUp|Page|IsMember'
 func BenchmarkLookUp(b *testing.B) {
 	for _, database := range []string{"postgres", "sqlite"} {
 		for _, n := range []int{1_000, 200_000} {
 			w := fill(b, database, n)
 			for name, filter := range map[string]string{
 				"userName": `userName eq "USER%d@acme.test"`, "externalId": `externalId eq "00u%d"`, "email": `emails.value eq "user%d@acme.test"`, "work": `emails[type eq "work"].value eq "user%d@acme.test"`,
-				"home": `emails[type eq "home" and value eq "user%d@home.test"]`, "nobody": `emails.value eq "nobody%d@acme.test"`,
+				"home": `emails[type eq "home" and value eq "user%d@home.test"]`, "nobody": `emails.value eq "nobody%d@acme.test"`, "either": `userName eq "user%d@acme.test" or emails eq "nobody@acme.test" or externalId eq "nobody"`,
 			} {
 				b.Run(fmt.Sprintf("%s/%s/%d", database, name, n), func(b *testing.B) {
 					i := 0
@@ -76,6 +76,32 @@ func BenchmarkLookUp(b *testing.B) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// BenchmarkIsMember asks whether somebody is in a group, as Entra does before each change.
+func BenchmarkIsMember(b *testing.B) {
+	for _, database := range []string{"postgres", "sqlite"} {
+		for _, n := range []int{1_000, 200_000} {
+			w := fill(b, database, n)
+			g := w.Group("Everyone")
+			members := make([]scim.Member, n)
+			for i := range members {
+				members[i].Value = fmt.Sprintf("01900000-0000-7000-8000-%012x", i+1)
+			}
+			w.Change(g.ID, scim.GroupChange{Kind: scim.AddMembers, Members: members})
+			b.Run(fmt.Sprintf("%s/%d", database, n), func(b *testing.B) {
+				i := 0
+				for b.Loop() {
+					i = (i + 7919) % n
+					f := mustParse(b, fmt.Sprintf(`id eq "%s" and members eq "%s"`, g.ID, members[i].Value))
+					page, err := w.Directory.Groups(b.Context(), w.Caller(), scim.Query{Filter: f, Page: scim.Page{StartIndex: 1, Count: 100}})
+					if err != nil || page.Total != 1 {
+						b.Fatal(page.Total, err)
+					}
+				}
+			})
 		}
 	}
 }
