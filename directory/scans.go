@@ -2,12 +2,10 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"sync"
 	"time"
 
-	"outpost/models"
 	"outpost/scim"
 	"outpost/store"
 )
@@ -43,7 +41,7 @@ func (s *scans) run(ctx context.Context, connectionID string, list func(ctx cont
 		err = list(limited)
 		leave()
 	}
-	if limited.Err() != nil && ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || models.Is(err, models.Unavailable)) {
+	if err != nil && limited.Err() != nil && ctx.Err() == nil { // whatever a database says when it is interrupted
 		return scim.TooMany("The list has to look through everybody and did not come to an end in %d seconds; filter by userName, externalId, id or an e-mail address with eq, and leave out sortBy", int(s.most.Seconds()))
 	}
 	return err
