@@ -105,7 +105,7 @@ func TestBulkRefersByWholeValuesAlone(t *testing.T) {
 	onBoth(t, func(t *testing.T, k *kit) {
 		a := k.send("POST", "/Bulk", bulkBody(0,
 			`{"method":"POST","path":"/Users","bulkId":"foo","data":{"userName":"a@acme.test","title":"about bulkId:foo and bulkId:bar"}}`,
-			`{"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"bulkId: what it is","members":[{"value":"bulkId:foo"}]}}`,
+			`{"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"what bulkId: is","members":[{"value":"bulkId:foo"}]}}`,
 		)).is(200)
 		if a.outcomes() != "POST 201 POST 201" {
 			t.Fatal(a.body)

@@ -155,7 +155,7 @@ func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.Group
 		err := d.addMembers(tx, *g, change.Members, now, t)
 		return t.more(before), err
 	case scim.RemoveMembers:
-		people, waiting, err := d.resolve(tx, *g, change.Members, now)
+		people, waiting, err := d.resolve(tx, *g, change.Members, true, now)
 		if err != nil {
 			return false, err
 		}
@@ -176,7 +176,7 @@ func (d *Directory) applyChange(tx *store.Tx, g *models.Group, change scim.Group
 		t.people, t.left = t.people+n, append(t.left, stopped...)
 		return n+waited > 0, err
 	case scim.ReplaceMembers, scim.RemoveAllMembers:
-		people, waiting, err := d.resolve(tx, *g, change.Members, now)
+		people, waiting, err := d.resolve(tx, *g, change.Members, false, now)
 		if err != nil {
 			return false, err
 		}
@@ -225,7 +225,7 @@ func (d *Directory) DeleteGroup(ctx context.Context, c Caller, id string) error 
 
 // addMembers puts the people named into the group, as of its Version; a value that is nobody yet waits.
 func (d *Directory) addMembers(tx *store.Tx, g models.Group, named []scim.Member, now time.Time, t *touched) error {
-	people, waiting, err := d.resolve(tx, g, named, now)
+	people, waiting, err := d.resolve(tx, g, named, false, now)
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,8 @@ func (d *Directory) addMembers(tx *store.Tx, g models.Group, named []scim.Member
 }
 
 // resolve tells which people of the group's connection the values mean, by id or externalId, and which are nobody yet.
-func (d *Directory) resolve(tx *store.Tx, g models.Group, named []scim.Member, now time.Time) (people []string, waiting []models.WaitingMember, err error) {
+// A group among them is an error, unless they are leaving.
+func (d *Directory) resolve(tx *store.Tx, g models.Group, named []scim.Member, leaving bool, now time.Time) (people []string, waiting []models.WaitingMember, err error) {
 	var ids []string
 	for _, m := range named {
 		if IsID(m.Value) {
@@ -274,6 +275,9 @@ func (d *Directory) resolve(tx *store.Tx, g models.Group, named []scim.Member, n
 		if !known[m.Value] && IsID(m.Value) {
 			strangers = append(strangers, m.Value)
 		}
+	}
+	if leaving {
+		strangers = nil
 	}
 	if nested, err := tx.GroupAmong(g.ConnectionID, strangers); err != nil {
 		return nil, nil, err

@@ -104,8 +104,8 @@ func (w *modelWorld) taken(at int, attrs map[string]any) bool {
 	return false
 }
 
-// member is a value for members and whom it means: "" nobody. wrong says that it is none.
-func (w *modelWorld) member() (value any, id string, wrong bool) {
+// member is a value for members and whom it means: "" nobody. wrong says that it is none, nested that it is called a group.
+func (w *modelWorld) member() (value any, id string, wrong, nested bool) {
 	p := w.people[w.IntN(len(w.people))]
 	text := p.row.ID
 	if w.chance(30) {
@@ -119,29 +119,29 @@ func (w *modelWorld) member() (value any, id string, wrong bool) {
 	}
 	switch w.IntN(30) {
 	case 0:
-		return map[string]any{"display": "nobody"}, "", true
+		return map[string]any{"display": "nobody"}, "", true, false
 	case 1:
-		return map[string]any{"value": text, "type": "Group"}, "", true
+		return map[string]any{"value": text, "type": "Group"}, id, false, true
 	case 2:
-		return 7, "", true
+		return 7, "", true, false
 	case 3:
-		return text, id, false
+		return text, id, false, false
 	case 4:
-		return map[string]any{"Value": text, "$ref": nil, "display": "whoever", "type": "User"}, id, false
+		return map[string]any{"Value": text, "$ref": nil, "display": "whoever", "type": "User"}, id, false, false
 	}
-	return map[string]any{"value": text}, id, false
+	return map[string]any{"value": text}, id, false, false
 }
 
-func (w *modelWorld) membersValue() (list []any, ids map[string]bool, wrong bool) {
+func (w *modelWorld) membersValue() (list []any, ids map[string]bool, wrong, nested bool) {
 	list, ids = []any{}, map[string]bool{}
 	for range w.IntN(4) {
-		v, id, bad := w.member()
-		list, wrong = append(list, v), wrong || bad
+		v, id, bad, group := w.member()
+		list, wrong, nested = append(list, v), wrong || bad, nested || group
 		if id != "" {
 			ids[id] = true
 		}
 	}
-	return list, ids, wrong
+	return list, ids, wrong, nested
 }
 
 func refuse(scimType string) { panic(refRefused(scimType)) }
@@ -190,7 +190,7 @@ func (w *modelWorld) groupOperation() (string, func(*modelGroup)) {
 		}
 		return op(prefix+"externalId", text), func(g *modelGroup) { g.externalID, _ = refOwnID.take(text).(string) }
 	case 3:
-		v, id, bad := w.member()
+		v, id, bad, _ := w.member()
 		text, ok := v.(string)
 		if o, isObject := v.(map[string]any); isObject {
 			text, ok = o["value"].(string)
@@ -222,7 +222,8 @@ func (w *modelWorld) groupOperation() (string, func(*modelGroup)) {
 		}
 		return op("meta", "x"), func(*modelGroup) { refuse("mutability") }
 	}
-	list, ids, wrong := w.membersValue()
+	list, ids, wrong, nested := w.membersValue()
+	wrong = wrong || nested && verb != "remove" // a group may leave
 	path := prefix + w.anyCase("members")
 	do := func(g *modelGroup) {
 		switch {
@@ -266,7 +267,8 @@ func (w *modelWorld) groupBody() (string, func(*modelGroup)) {
 		id = w.text()
 		body["externalId"] = id
 	}
-	list, ids, wrong := w.membersValue()
+	list, ids, wrong, nested := w.membersValue()
+	wrong = wrong || nested
 	given := w.chance(60)
 	if given {
 		body[w.anyCase("members")] = list

@@ -441,7 +441,10 @@ func (a refAttr) elements(v any) []map[string]any {
 		if a.merge(e, v); significant(e) {
 			all = append(all, e)
 		}
-		if o, ok := v.(map[string]any); ok && !slices.ContainsFunc(sortedKeys(o), func(name string) bool { _, _, known := a.sub.find(name); return known }) {
+		if o, ok := v.(map[string]any); ok && !significant(e) && slices.ContainsFunc(sortedKeys(o), func(name string) bool {
+			_, _, known := a.sub.find(name)
+			return !known && !refUnassigned(o[name])
+		}) {
 			panic(refRefused("invalidValue")) // misspelt
 		}
 	}

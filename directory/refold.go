@@ -40,10 +40,10 @@ func Refold(ctx context.Context, s *store.Store) error {
 
 func refold(ctx context.Context, s *store.Store, u models.User) error {
 	folded, ok := folds(u)
-	if !ok || folded.Searched == nil && len(folded.OtherEmails) == 0 {
-		return nil // as the migration left them
+	if !ok || folded.Searched == nil && u.Searched == nil && len(folded.OtherEmails) == 0 {
+		return nil // nothing is derived, and nothing was
 	}
-	return s.Write(ctx, func(tx *store.Tx) error {
+	err := s.Write(ctx, func(tx *store.Tx) error {
 		now, err := tx.LockDesired(u.ID)
 		if err != nil {
 			return err
@@ -56,6 +56,10 @@ func refold(ctx context.Context, s *store.Store, u models.User) error {
 		}
 		return tx.SetEmails(folded)
 	})
+	if isNotFound(err) {
+		return nil // gone meanwhile
+	}
+	return err
 }
 
 // folds fills what is derived from a person's resource; ok is false for one that cannot be read.

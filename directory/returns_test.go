@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"outpost/directory"
 	"outpost/internal/testkit"
 	"outpost/internal/testkit/fixture"
 	"outpost/scim"
+	"outpost/store"
 )
 
 // waitingFor waits until so many statements of the database wait for a lock.
@@ -182,6 +184,31 @@ func TestACursorWhoseResourceHasMovedExpires(t *testing.T) {
 		var e *scim.Error
 		if _, err := w.Directory.Users(t.Context(), w.Caller(), q); !errors.As(err, &e) || e.Type != scim.TypeInvalidCursor {
 			t.Errorf("a cursor of somebody's making: %v", err)
+		}
+	})
+}
+
+func TestAMirrorIsLinkedBeforeTheDeletedComeBack(t *testing.T) {
+	t.Parallel()
+	fixture.Each(t, func(t *testing.T, w *fixture.World) {
+		ada := w.User("ada")
+		w.Mailbox(nil)
+		w.Settled(20 * time.Second)
+		if err := w.Directory.DeleteUser(t.Context(), w.Caller(), ada.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.Settled(20 * time.Second)
+		m, ok := w.Member("ada@acme.test")
+		if !ok {
+			t.Fatal("no member")
+		}
+		err := w.Store.Write(t.Context(), func(tx *store.Tx) error { return directory.Mirror(tx, w.Connection, m.Member, w.Clock.Now()) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := w.User("ada")
+		if back.ID == ada.ID || !back.Linked || back.MirrorOf == nil || *back.MirrorOf != m.ID {
+			t.Errorf("%+v", back)
 		}
 	})
 }

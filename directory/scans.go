@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"outpost/models"
 	"outpost/scim"
 	"outpost/store"
 )
@@ -32,15 +33,19 @@ func newScans() *scans {
 	return &scans{turns: make(chan struct{}, max(1, runtime.NumCPU()/2)), most: scanTime, busy: map[string]*scanning{}}
 }
 
-// run runs a list that scans when its turn has come. Past s.most it is 400 tooMany.
+// run runs a list that scans when its turn has come. One that takes longer than s.most is 400 tooMany; one whose turn does
+// not come in that time is models.Unavailable.
 func (s *scans) run(ctx context.Context, connectionID string, list func(ctx context.Context) error) error {
+	waits, cancel := context.WithTimeout(ctx, s.most)
+	defer cancel()
+	leave, err := s.enter(waits, connectionID)
+	if err != nil {
+		return &models.Error{Code: models.Unavailable, Detail: "other lists that look through everybody are still running", Err: err}
+	}
+	defer leave()
 	limited, cancel := context.WithTimeout(ctx, s.most)
 	defer cancel()
-	leave, err := s.enter(limited, connectionID)
-	if err == nil {
-		err = list(limited)
-		leave()
-	}
+	err = list(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil { // whatever a database says when it is interrupted
 		return scim.TooMany("The list has to look through everybody and did not come to an end in %d seconds; filter by userName, externalId, id or an e-mail address with eq, and leave out sortBy", int(s.most.Seconds()))
 	}

@@ -57,6 +57,13 @@ func TestAScanThatTakesTooLongIsToldWhatToDo(t *testing.T) {
 	if !errors.As(err, &e) || e.Type != scim.TypeTooMany || e.Status != 400 {
 		t.Errorf("%v", err)
 	}
+	func() {
+		defer func() { recover() }()
+		_ = s.run(t.Context(), "a", func(context.Context) error { panic("a fault") })
+	}()
+	if len(s.busy) != 0 || len(s.turns) != 0 {
+		t.Error("a fault keeps its turn")
+	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.run(gone, "a", func(ctx context.Context) error { return ctx.Err() }); !errors.Is(err, context.Canceled) {

@@ -160,7 +160,7 @@ func (d *Directory) bringBack(ctx context.Context, c Caller, in *scim.User, want
 		case err != nil:
 			return nil, err
 		}
-		if err := returns(tx, c, old, now); err != nil {
+		if err := returns(tx, old, now); err != nil {
 			return nil, err
 		}
 		next := old
@@ -175,15 +175,15 @@ func (d *Directory) bringBack(ctx context.Context, c Caller, in *scim.User, want
 
 // returns prepares a locked person for their return. Who was deleted is in no group: one that was changed while they were
 // being deleted may name them still.
-func returns(tx *store.Tx, c Caller, old models.User, now time.Time) error {
-	if err := checkUser(tx, c, old); err != nil || old.RemovedAt == nil {
-		return err
+func returns(tx *store.Tx, old models.User, now time.Time) error {
+	if old.RemovedAt == nil {
+		return nil
 	}
 	return tx.LeaveGroups(old.ID, now)
 }
 
-// before finds and locks who is to come back as wanted: who has the externalId, living or deleted; else who has the
-// userName, and, for a name may be given to somebody else, the same address. Who is active already, or somebody else, is a
+// before finds and locks who is to come back as wanted: who has the externalId, living or deleted, unless a living person has
+// the userName; else who has the userName, and, for a name may be given to somebody else, the same address. Who is active already, or somebody else, is a
 // uniqueness error; nobody is NotFound.
 func (d *Directory) before(tx *store.Tx, c Caller, wanted models.User) (old models.User, err error) {
 	if wanted.ExternalID != nil {
@@ -191,14 +191,16 @@ func (d *Directory) before(tx *store.Tx, c Caller, wanted models.User) (old mode
 		switch {
 		case err == nil && (old.Active || !wanted.Active):
 			return old, scim.Uniqueness("externalId %q already belongs to %s: look that user up and update it instead of creating it, or give one of the two another externalId", *wanted.ExternalID, whois(old))
-		case isNotFound(err):
-			old, err = tx.LockGoneByExternalID(c.ConnectionID, *wanted.ExternalID)
-		}
-		if !isNotFound(err) {
+		case !isNotFound(err):
 			return old, err
 		}
 	}
 	old, err = tx.LockUserByName(c.ConnectionID, wanted.UserNameKey)
+	if isNotFound(err) && wanted.ExternalID != nil {
+		if gone, goneErr := tx.LockGoneByExternalID(c.ConnectionID, *wanted.ExternalID); !isNotFound(goneErr) {
+			return gone, goneErr
+		}
+	}
 	switch {
 	case isNotFound(err):
 		return tx.LockGoneByName(wanted)

@@ -198,6 +198,12 @@ func (op *BulkOperation) Resolve(known func(bulkID string) (id string, ok bool))
 
 // substitute replaces the references within a text, and tells whether it did.
 func substitute(text string, id func(bulkID string) (string, bool)) (string, bool) {
+	if name, ok := strings.CutPrefix(text, reference); ok { // nearly all are nothing else
+		if value, ok := id(name); ok {
+			return value, true
+		}
+		return text, false
+	}
 	var out []byte
 	done := 0 // how much of text is in out
 	for at := 0; ; {
@@ -212,9 +218,6 @@ func substitute(text string, id func(bulkID string) (string, bool)) (string, boo
 			}
 		}
 		value, ok := id(text[name:at])
-		if ok && from == 0 && at == len(text) {
-			return value, true // nearly all are nothing else
-		}
 		if ok {
 			out, done = append(append(out, text[done:from]...), value...), at
 		}
@@ -226,7 +229,7 @@ func substitute(text string, id func(bulkID string) (string, bool)) (string, boo
 }
 
 // eachText lets replace change the strings of a JSON text that refer to something: values that are nothing but a
-// reference, and the paths of a PATCH, within which one may stand.
+// reference, and paths of a PATCH and addresses, within which one may stand.
 func eachText(data []byte, replace func(text string) (string, bool)) []byte {
 	if !bytes.Contains(data, []byte(reference)) {
 		return data
@@ -243,7 +246,7 @@ func eachText(data []byte, replace func(text string) (string, bool)) []byte {
 		i = endOfString(data, from)
 		raw := data[from:i]
 		if after := trimSpace(data[i:]); len(after) > 0 && after[0] == ':' {
-			path = bytes.EqualFold(raw, []byte(`"path"`))
+			path = bytes.EqualFold(raw, []byte(`"path"`)) || bytes.EqualFold(raw, []byte(`"$ref"`))
 			continue
 		}
 		if !isReference(raw) && !(path && bytes.Contains(raw, []byte(reference))) {
@@ -263,10 +266,7 @@ func eachText(data []byte, replace func(text string) (string, bool)) []byte {
 }
 
 // isReference tells a JSON string that is a reference and nothing else.
-func isReference(raw []byte) bool {
-	name, ok := bytes.CutPrefix(raw, []byte(`"`+reference))
-	return ok && len(name) > 1 && !bytes.ContainsAny(name[:len(name)-1], delimiters)
-}
+func isReference(raw []byte) bool { return bytes.HasPrefix(raw, []byte(`"`+reference)) }
 
 // withoutReferences drops the values that still refer to something: an element of an array whole, a member of an object
 // with its name.

@@ -158,7 +158,7 @@ func (a *attribute) decodeList(name string, raw []byte, checks bool) ([]*object,
 			return nil, InvalidValue("%s has more than %d values; send fewer", name, MaxValues)
 		}
 		e, err := a.decodeObject(name, value, checks)
-		if err == nil && checks {
+		if err == nil && checks && !e.significant() {
 			err = a.misspelt(name, value)
 		}
 		if err != nil {
@@ -174,7 +174,7 @@ func (a *attribute) decodeList(name string, raw []byte, checks bool) ([]*object,
 // lenientOne takes one object or one string for a list of one, which templates written by hand send.
 func (a *attribute) lenientOne(name string, raw []byte, checks bool) ([]*object, error) {
 	e, err := a.decodeObject(name, raw, checks)
-	if err == nil && checks {
+	if err == nil && checks && !e.significant() {
 		err = a.misspelt(name, raw)
 	}
 	if err != nil || !e.significant() {
@@ -183,24 +183,17 @@ func (a *attribute) lenientOne(name string, raw []byte, checks bool) ([]*object,
 	return []*object{e}, nil
 }
 
-// misspelt refuses an element that has names and none that is known: taken for no value, it would empty the list.
+// misspelt refuses an element whose only value has an unknown name: taken for no value, it would empty the list.
 func (a *attribute) misspelt(name string, raw []byte) error {
 	if raw[0] != '{' {
 		return nil
 	}
-	first := ""
-	for key := range members(raw) {
-		if find(a.sub, key) >= 0 {
-			return nil
-		}
-		if first == "" {
-			first = key
+	for key, value := range members(raw) {
+		if find(a.sub, key) < 0 && !isUnassigned(value) {
+			return InvalidValue("A value of %s has no part %s; send an object such as %s", name, describe([]byte(strconv.Quote(key))), a.example())
 		}
 	}
-	if first == "" {
-		return nil
-	}
-	return InvalidValue("A value of %s has no part %s; send an object such as %s", name, describe([]byte(strconv.Quote(first))), a.example())
+	return nil
 }
 
 // example is a short value of the attribute, for an error.

@@ -4,8 +4,9 @@ import "strings"
 
 // memberSet gathers members and drops repetitions. Up to a few it compares, then it maps.
 type memberSet struct {
-	list []Member
-	have map[string]struct{}
+	leaving bool // they are to be removed: a group among them may go
+	list    []Member
+	have    map[string]struct{}
 }
 
 func (s *memberSet) add(m Member) {
@@ -55,7 +56,7 @@ func (s *memberSet) addBuilt(b *memberBuilder) error {
 	if isBlank(b.member.Value) {
 		return InvalidValue("A member has no value; send the id of the user as its value")
 	}
-	if b.nested {
+	if b.nested && !s.leaving {
 		return NestedGroup(b.member.Value)
 	}
 	s.add(b.member)

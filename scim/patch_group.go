@@ -145,7 +145,7 @@ func (g *groupEdit) members(v verb, t target, raw []byte, explicit bool) error {
 	if t.of != nil {
 		return g.filtered(v, t.of)
 	}
-	var set memberSet
+	set := memberSet{leaving: v == remove}
 	switch {
 	case v == remove && raw == nil && t.Sub == "":
 		g.changes = append(g.changes, GroupChange{Kind: RemoveAllMembers})

@@ -156,7 +156,8 @@ func (tx *Tx) GroupAmong(connectionID string, ids []string) (string, error) {
 }
 
 // LeaveGroups forgets every membership of a person: the deleted are in no group. Their groups count the departure, but for
-// one that is being changed this moment: its version changes anyway, and nobody's deletion waits for it.
+// one whose row another transaction has this moment: that one changes the version in most cases, and nobody's deletion, which
+// ends their access, waits for a group.
 func (tx *Tx) LeaveGroups(userID string, now time.Time) error {
 	_, err := tx.exec("leave groups", `UPDATE directory_groups SET departures = departures + 1, updated_at = ? WHERE id IN (SELECT g.id FROM directory_groups g JOIN memberships m ON m.group_id = g.id
 		WHERE m.user_id = ? AND NOT m.removed`+tx.store.dialect.skipLockedOf("g")+`)`, now.UTC(), userID)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"strconv"
 
@@ -34,9 +35,13 @@ var ErrAfter = &models.Error{Code: models.NotFound, Detail: "the row that the pa
 
 // place is where a row stands in an order.
 type place struct {
-	None bool    // it has no key
-	Text *string // the key as text
+	None    bool    // it has no key
+	Text    *string // the key as text
+	Version int64   // of the row
 }
+
+// moved is the mark of a row that changed while its page was read: no place has it, so that the list ends there.
+const moved = "moved"
 
 // mark tells a place from others, and tells nothing about whose it is.
 func (p place) mark() string {
@@ -51,7 +56,7 @@ func (p place) mark() string {
 // placeOf reads the place of a row, by a statement that begins with a WITH or is empty.
 func (s *Store) placeOf(ctx context.Context, with, key, of string, args []any) (place, error) {
 	var p place
-	r := s.r(ctx).Raw(with+"SELECT "+key+" IS NULL AS none, CAST("+key+" AS text) AS text"+of, args...).Scan(&p)
+	r := s.r(ctx).Raw(with+"SELECT "+key+" IS NULL AS none, CAST("+key+" AS text) AS text, version"+of, args...).Scan(&p)
 	if r.Error == nil && r.RowsAffected == 0 {
 		return p, ErrAfter
 	}
@@ -126,11 +131,16 @@ func page[T any](ctx context.Context, s *Store, table string, q Listing) (Page[T
 			p.Rows = p.Rows[:q.Limit]
 		}
 		if p.More && q.ByCursor && key != "" {
-			last, err := s.placeOf(ctx, "", key, ofRow(table), []any{idOf(p.Rows[q.Limit-1]), q.ConnectionID})
-			if err != nil {
+			id, version := idOf(p.Rows[q.Limit-1])
+			last, err := s.placeOf(ctx, "", key, ofRow(table), []any{id, q.ConnectionID})
+			switch {
+			case errors.Is(err, ErrAfter) || err == nil && last.Version != version:
+				p.Mark = moved
+			case err != nil:
 				return p, err
+			default:
+				p.Mark = last.mark()
 			}
-			p.Mark = last.mark()
 		}
 		if n := len(p.Rows); q.After != "" || !p.More && (n > 0 || q.Offset == 0) {
 			p.Total = q.Offset + n
@@ -160,15 +170,15 @@ func (s *Store) afterRow(ctx context.Context, table, key string, q Listing) (str
 
 func ofRow(table string) string { return " FROM " + table + " WHERE id = ? AND connection_id = ?" }
 
-// idOf is the id of a person or a group.
-func idOf(row any) string {
+// idOf is the id and the version of a person or a group.
+func idOf(row any) (id string, version int64) {
 	switch r := row.(type) {
 	case models.User:
-		return r.ID
+		return r.ID, r.Version
 	case models.Group:
-		return r.ID
+		return r.ID, r.Version
 	}
-	return ""
+	return "", 0
 }
 
 // byID reads rows of a connection that SCIM shows by their ids, in the order of those.
@@ -186,6 +196,13 @@ func byID[T any](ctx context.Context, s *Store, table, connectionID string, ids 
 type Resource struct {
 	User  *models.User
 	Group *models.Group
+}
+
+func (r Resource) id() (id string, version int64) {
+	if r.User != nil {
+		return idOf(*r.User)
+	}
+	return idOf(*r.Group)
 }
 
 // Everything asks for a page of the people and groups of a connection together.
@@ -209,7 +226,7 @@ func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], e
 			key = "NULL"
 		}
 		sql, args := s.living(table, q.ConnectionID, &w)
-		return "SELECT '" + kind + "' AS kind, id, " + key + " AS sorted_by FROM " + table + " WHERE " + sql, args
+		return "SELECT '" + kind + "' AS kind, id, version, " + key + " AS sorted_by FROM " + table + " WHERE " + sql, args
 	}
 	users, args := part("user", "directory_users", userKey, q.Users)
 	groups, more := part("group", "directory_groups", groupKey, q.Groups)
@@ -239,13 +256,6 @@ func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], e
 		if p.More = len(rows) > q.Limit; p.More {
 			rows = rows[:q.Limit]
 		}
-		if p.More && q.ByCursor && key != "" {
-			last, err := s.placeOf(ctx, found, key, ofFound, append(append([]any{}, args...), rows[q.Limit-1].ID))
-			if err != nil {
-				return p, err
-			}
-			p.Mark = last.mark()
-		}
 		ids := map[string][]string{}
 		for _, r := range rows {
 			ids[r.Kind] = append(ids[r.Kind], r.ID)
@@ -259,6 +269,18 @@ func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], e
 			return p, err
 		}
 		p.Rows = inOrder(len(rows), func(i int) string { return rows[i].ID }, people, teams)
+		if n := len(p.Rows); p.More && q.ByCursor && key != "" && n > 0 {
+			id, version := p.Rows[n-1].id()
+			last, err := s.placeOf(ctx, found, key, ofFound, append(append([]any{}, args...), id))
+			switch {
+			case errors.Is(err, ErrAfter) || err == nil && last.Version != version:
+				p.Mark = moved
+			case err != nil:
+				return p, err
+			default:
+				p.Mark = last.mark()
+			}
+		}
 		if n := len(rows); q.After != "" || !p.More && (n > 0 || q.Offset == 0) {
 			p.Total = q.Offset + n
 			return p, nil
