@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"outpost/scim"
 )
@@ -154,7 +155,7 @@ func (b *bulkRun) idOf(i int) (string, bool) {
 		return "", false
 	}
 	location := b.results[i].Location
-	return location[bytes.LastIndexByte([]byte(location), '/')+1:], true
+	return location[strings.LastIndexByte(location, '/')+1:], true
 }
 
 // send sends one operation as a request of its own.

@@ -7,13 +7,8 @@ import (
 	"outpost/store"
 )
 
-// userWhere turns a filter on Users into a condition of the store. What cannot be asked is an invalidFilter error: never
-// an unfiltered list.
-func userWhere(f scim.Filter) (*store.Where, error) { return compile(scim.UserType, f, scim.Resolve) }
-
-// groupWhere is userWhere for Groups.
-func groupWhere(f scim.Filter) (*store.Where, error) { return compile(scim.GroupType, f, scim.Resolve) }
-
+// compile turns a filter on resources of a type into a condition of the store, nil for none. What cannot be asked is an
+// invalidFilter error: never an unfiltered list.
 func compile(t scim.Type, f scim.Filter, resolve func(scim.Type, scim.Filter) (scim.Filter, error)) (*store.Where, error) {
 	if f == nil {
 		return nil, nil

@@ -21,20 +21,11 @@ func (d *Directory) Group(ctx context.Context, c Caller, id string) (models.Grou
 
 // Groups lists groups.
 func (d *Directory) Groups(ctx context.Context, c Caller, q scim.Query) (page store.Page[models.Group], err error) {
-	w, err := groupWhere(q.Filter)
+	list, err := listingOf(scim.GroupType, c, q)
 	if err != nil {
 		return page, err
 	}
-	order, err := orderOf(scim.GroupType, q.SortBy, q.Descending)
-	if err != nil {
-		return page, err
-	}
-	list, err := listing(c, q)
-	if err != nil {
-		return page, err
-	}
-	list.Where, list.Order = w, order
-	err = d.searched(ctx, c, w, q.SortBy != "", func(ctx context.Context) (err error) {
+	err = d.searched(ctx, c, list.Where, q.SortBy != "", func(ctx context.Context) (err error) {
 		page, err = d.store.Groups(ctx, list)
 		return err
 	})
@@ -270,24 +261,22 @@ func (d *Directory) resolve(tx *store.Tx, g models.Group, named []scim.Member, l
 			people = append(people, f.UserID)
 		}
 	}
-	var strangers []string
+	var strangers []string // who may be groups
 	for _, m := range named {
-		if !known[m.Value] && IsID(m.Value) {
+		if known[m.Value] {
+			continue
+		}
+		waiting = append(waiting, models.WaitingMember{GroupID: g.ID, Value: m.Value, ConnectionID: g.ConnectionID, Display: m.Display, CreatedAt: now})
+		if !leaving && IsID(m.Value) {
 			strangers = append(strangers, m.Value)
 		}
 	}
-	if leaving {
-		strangers = nil
+	nested, err := tx.GroupAmong(g.ConnectionID, strangers)
+	if err == nil && nested != "" {
+		err = scim.NestedGroup(nested)
 	}
-	if nested, err := tx.GroupAmong(g.ConnectionID, strangers); err != nil {
+	if err != nil {
 		return nil, nil, err
-	} else if nested != "" {
-		return nil, nil, scim.NestedGroup(nested)
-	}
-	for _, m := range named {
-		if !known[m.Value] {
-			waiting = append(waiting, models.WaitingMember{GroupID: g.ID, Value: m.Value, ConnectionID: g.ConnectionID, Display: m.Display, CreatedAt: now})
-		}
 	}
 	return people, waiting, nil
 }

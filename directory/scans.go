@@ -11,14 +11,14 @@ import (
 	"outpost/store"
 )
 
-// scanTime is how long a list may look through everybody.
+// scanTime is how long a list may look through everybody, and how long it waits for its turn.
 const scanTime = 10 * time.Second
 
 // scans give turns to the lists that no index answers: one at a time for a connection, and for all of them together no more
 // than half of the processors, so that nobody's search slows what others ask for by an index.
 type scans struct {
 	turns chan struct{}
-	most  time.Duration // of one, waiting included
+	most  time.Duration // that one takes, and that one waits
 
 	mu   sync.Mutex
 	busy map[string]*scanning // connection id → its turn, while somebody has it or waits for it

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 
 	"outpost/scim"
 	"outpost/store"
@@ -38,4 +39,38 @@ func (d *Directory) Everything(ctx context.Context, c Caller, q scim.Query) (pag
 		return err
 	})
 	return counted(page, q, err)
+}
+
+// listingOf is the page of resources of one type that a query asks for.
+func listingOf(t scim.Type, c Caller, q scim.Query) (store.Listing, error) {
+	w, err := compile(t, q.Filter, scim.Resolve)
+	if err != nil {
+		return store.Listing{}, err
+	}
+	order, err := orderOf(t, q.SortBy, q.Descending)
+	if err != nil {
+		return store.Listing{}, err
+	}
+	list, err := listing(c, q)
+	list.Where, list.Order = w, order
+	return list, err
+}
+
+// listing is the page that a query asks for.
+func listing(c Caller, q scim.Query) (store.Listing, error) {
+	if q.After != "" && !IsID(q.After) {
+		return store.Listing{}, scim.InvalidCursor()
+	}
+	return store.Listing{ConnectionID: c.ConnectionID, Limit: q.Page.Count, Offset: q.Page.StartIndex - 1, ByCursor: q.ByCursor, After: q.After, Mark: q.Mark}, nil
+}
+
+// counted puts in the total that a cursor has brought.
+func counted[T any](page store.Page[T], q scim.Query, err error) (store.Page[T], error) {
+	if q.After != "" {
+		page.Total = q.Total
+	}
+	if errors.Is(err, store.ErrAfter) {
+		err = scim.ExpiredCursor()
+	}
+	return page, err
 }

@@ -42,7 +42,7 @@ type Attr struct {
 	Name  string // as the schema spells it: "userName", "name", "emails", "meta"
 	Sub   string // the part of Name that is meant: "givenName", "value"; "" for all of it
 	List  bool   // Name is multi-valued
-	Exact bool   // texts are compared as they are (caseExact); others by Fold
+	Exact bool   // texts are compared as they are (caseExact); others by Fold or FoldCase, see Resolve
 	Kind  AttrKind
 }
 
@@ -103,13 +103,10 @@ func OrderBy(t Type, name string) (Attr, error) {
 		return Attr{}, InvalidValue("sortBy %q is not the name of an attribute; use one listed in /Schemas, such as userName", name)
 	}
 	at, err := resolver{of: t}.find(path)
-	if err != nil || at.fixed != nil {
+	if err != nil || at.fixed != "" {
 		return Attr{}, InvalidValue("%ss cannot be sorted by %q; use an attribute listed in /Schemas, such as %s", t, path, t.schema().example())
 	}
-	if i := find(at.parts, "value"); at.Kind == Whole && i >= 0 {
-		at.Sub, at.Kind, at.Exact = at.parts[i].name, kindOf(&at.parts[i]), at.parts[i].caseExact
-	}
-	if at.Kind == Whole {
+	if at = at.value(); at.Kind == Whole {
 		return Attr{}, InvalidValue("%q has several parts; sort by one of them, such as %s.%s", path, path, at.parts[0].name)
 	}
 	return at.Attr, nil
@@ -125,10 +122,10 @@ type resolver struct {
 type found struct {
 	Attr
 	parts   []attribute
-	fixed   []string // the values it has, where they are the same in every resource
-	absent  bool     // it is of another type
-	element bool     // it is a part of the element that is looked at
-	group   bool     // it is of a Group
+	fixed   string // the value it has in every resource, "" where they differ
+	absent  bool   // it is of another type
+	element bool   // it is a part of the element that is looked at
+	group   bool   // it is of a Group
 }
 
 func (r resolver) resolve(f Filter) (Filter, error) {
@@ -225,7 +222,7 @@ func (r resolver) find(p Path) (found, error) {
 	case a.kind != complexKind && p.Sub != "":
 		return r.unknown(p)
 	case a.name == "schemas":
-		at.fixed = []string{r.of.schema().urn}
+		at.fixed = r.of.schema().urn
 	case a.kind != complexKind:
 		at.Kind, at.Exact = kindOf(a), a.caseExact
 	case p.Sub != "":
@@ -249,17 +246,31 @@ func (r resolver) part(p Path) (found, error) {
 	return at, err
 }
 
-// with is the attribute narrowed to one of its parts.
-func (at found) with(t Type, part *attribute, p Path) (found, error) {
+// narrow is the attribute narrowed to one of its parts.
+func (at found) narrow(part *attribute) found {
 	at.Sub, at.Kind, at.Exact, at.parts = part.name, kindOf(part), part.caseExact, nil
+	return at
+}
+
+// value is what an attribute stands for where none of its parts is named: its value, if it has such a part.
+func (at found) value() found {
+	if i := find(at.parts, "value"); at.Kind == Whole && i >= 0 {
+		return at.narrow(&at.parts[i])
+	}
+	return at
+}
+
+// with is narrow for a part that may be asked for.
+func (at found) with(t Type, part *attribute, p Path) (found, error) {
+	at = at.narrow(part)
 	switch {
 	case part.name == "$ref" && at.URN == "":
 		return found{}, InvalidFilter("Filtering and sorting by %s is not supported; use %s.value", p, at.Name)
 	case at.Name == "meta" && (part.name == "location" || part.name == "version"):
 		return found{}, InvalidFilter("Filtering and sorting by %s is not supported; use id, meta.created or meta.lastModified", p)
 	case at.Name == "meta" && part.name == "resourceType":
-		at.fixed = []string{t.String()}
-	case len(part.fixed) > 0:
+		at.fixed = t.String()
+	case part.fixed != "":
 		at.fixed = part.fixed
 	}
 	return at, nil
@@ -319,11 +330,11 @@ func (at found) present() Filter {
 	case at.absent:
 		return Always(false)
 	case at.List && at.Sub != "" && !at.element:
-		if at.fixed != nil { // it is there where an element is
+		if at.fixed != "" { // it is there where an element is
 			return Has{at.whole()}
 		}
 		return Some{at.whole(), Has{at.Attr}}
-	case at.fixed != nil, at.URN == "" && (at.Name == "id" || at.Name == "meta" || at.Name == "active"):
+	case at.fixed != "", at.URN == "" && (at.Name == "id" || at.Name == "meta" || at.Name == "active"):
 		return Always(true)
 	}
 	return Has{at.Attr}
@@ -331,12 +342,10 @@ func (at found) present() Filter {
 
 // compare is `attribute op value`.
 func (at found) compare(p Path, op Op, value any) (Filter, error) {
-	if at.Kind == Whole && at.fixed == nil && value != nil {
-		i := find(at.parts, "value")
-		if i < 0 {
+	if at.fixed == "" && value != nil {
+		if at = at.value(); at.Kind == Whole {
 			return nil, InvalidFilter("%s has several parts; compare one of them, such as %s.%s", p, p, at.parts[0].name)
 		}
-		at.Sub, at.Kind, at.Exact = at.parts[i].name, kindOf(&at.parts[i]), at.parts[i].caseExact
 	}
 	if value == nil {
 		switch op {
@@ -353,7 +362,7 @@ func (at found) compare(p Path, op Op, value any) (Filter, error) {
 		return nil, err
 	case at.absent:
 		return Always(op == Ne), nil
-	case at.fixed != nil:
+	case at.fixed != "":
 		return at.compareFixed(op, value)
 	case !at.List || at.element:
 		return test, nil
@@ -385,12 +394,15 @@ func (at found) test(p Path, op Op, value any) (Filter, error) {
 	if t.Text, ok = asText(value); !ok {
 		return nil, InvalidFilter(`%s is a text; compare it with a string in quotes, as in %s eq "…"`, p, p)
 	}
-	if within := op == Co || op == Sw || op == Ew; !at.Exact && at.name() && !within {
+	within := op == Co || op == Sw || op == Ew
+	switch {
+	case at.Exact:
+	case at.name() && !within:
 		t.Text = Fold(t.Text)
-	} else if !at.Exact {
+	default:
 		t.Text = FoldCase(t.Text)
 	}
-	if t.Text == "" && (op == Co || op == Sw || op == Ew) {
+	if t.Text == "" && within {
 		return Has{at.Attr}, nil // whatever is there contains nothing
 	}
 	return t, nil
@@ -465,16 +477,16 @@ func (at found) compareFixed(op Op, value any) (Filter, error) {
 	}
 	switch {
 	case at.Name == "schemas":
-		if is(at.fixed[0]) {
+		if is(at.fixed) {
 			return Always(true), nil
 		}
-		if is(EnterpriseURN) && at.fixed[0] == UserURN {
+		if is(EnterpriseURN) && at.fixed == UserURN {
 			return Has{Attr{URN: EnterpriseURN}}, nil
 		}
 		return Always(false), nil
 	case !at.List || at.element:
-		return Always(is(at.fixed[0])), nil
-	case is(at.fixed[0]):
+		return Always(is(at.fixed)), nil
+	case is(at.fixed):
 		if op == Ne { // all elements differ, or there are none
 			return Always(true), nil
 		}

@@ -54,7 +54,7 @@ type attribute struct {
 	text      textClass
 	onRequest bool // shown only where the client asks for it by name (returned: request)
 	canonical []string
-	fixed     []string // the only value that we ever give it
+	fixed     string // the only value that we ever give it
 	refersTo  []string
 	sub       []attribute
 	about     string
@@ -161,7 +161,7 @@ var userAttributes = []attribute{
 		{name: "value", kind: stringKind, owner: server, caseExact: true, about: "The id of the group."},
 		{name: "$ref", kind: referenceKind, owner: server, caseExact: true, refersTo: []string{"Group"}, about: "The address of the group."},
 		{name: "display", kind: stringKind, owner: server, about: "The name of the group."},
-		{name: "type", kind: stringKind, owner: server, canonical: []string{"direct", "indirect"}, fixed: []string{"direct"}, about: "Always direct: groups hold people and no groups."},
+		{name: "type", kind: stringKind, owner: server, canonical: []string{"direct", "indirect"}, fixed: "direct", about: "Always direct: groups hold people and no groups."},
 	}},
 	listOf("entitlements", "Entitlements. They grant nothing by themselves.", text("", plainText, "The entitlement.")),
 	listOf("roles", "Roles. They grant nothing by themselves.", text("", plainText, "The role.")),
@@ -193,7 +193,7 @@ var groupAttributes = []attribute{
 		{name: "value", kind: stringKind, text: idText, caseExact: true, immutable: true, about: "The id of the user."},
 		{name: "$ref", kind: referenceKind, owner: server, caseExact: true, onRequest: true, refersTo: []string{"User"}, about: "The address of the user."},
 		{name: "display", kind: stringKind, owner: server, about: "The userName of the user."},
-		{name: "type", kind: stringKind, owner: server, onRequest: true, canonical: []string{"User"}, fixed: []string{"User"}, about: "Always User."},
+		{name: "type", kind: stringKind, owner: server, onRequest: true, canonical: []string{"User"}, fixed: "User", about: "Always User."},
 	}},
 	idAttribute, metaAttribute, schemasAttribute,
 }

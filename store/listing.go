@@ -63,6 +63,30 @@ func (s *Store) placeOf(ctx context.Context, with, key, of string, args []any) (
 	return p, translate(r.Error, "the place")
 }
 
+// markOf is the mark of a row that a page ended with, as it was read at that version.
+func (s *Store) markOf(ctx context.Context, with, key, of string, args []any, version int64) (string, error) {
+	p, err := s.placeOf(ctx, with, key, of, args)
+	switch {
+	case errors.Is(err, ErrAfter) || err == nil && p.Version != version:
+		return moved, nil
+	case err != nil:
+		return "", err
+	}
+	return p.mark(), nil
+}
+
+// resume finds the row to go on after, which has to be where it was.
+func (s *Store) resume(ctx context.Context, with, key, of string, args []any, mark string) (place, error) {
+	if key == "" { // ids do not move
+		return place{}, nil
+	}
+	p, err := s.placeOf(ctx, with, key, of, args)
+	if err == nil && p.mark() != mark {
+		err = ErrAfter
+	}
+	return p, err
+}
+
 // living is the condition for the rows of a connection that SCIM shows, narrowed by w.
 func (s *Store) living(table, connectionID string, w *Where) (string, []any) {
 	in := scope{table, connectionID}
@@ -132,14 +156,8 @@ func page[T any](ctx context.Context, s *Store, table string, q Listing) (Page[T
 		}
 		if p.More && q.ByCursor && key != "" {
 			id, version := idOf(p.Rows[q.Limit-1])
-			last, err := s.placeOf(ctx, "", key, ofRow(table), []any{id, q.ConnectionID})
-			switch {
-			case errors.Is(err, ErrAfter) || err == nil && last.Version != version:
-				p.Mark = moved
-			case err != nil:
+			if p.Mark, err = s.markOf(ctx, "", key, ofRow(table), []any{id, q.ConnectionID}, version); err != nil {
 				return p, err
-			default:
-				p.Mark = last.mark()
 			}
 		}
 		if n := len(p.Rows); q.After != "" || !p.More && (n > 0 || q.Offset == 0) {
@@ -154,15 +172,9 @@ func page[T any](ctx context.Context, s *Store, table string, q Listing) (Page[T
 // afterRow is the condition for the rows that come after the one where the page before ended.
 func (s *Store) afterRow(ctx context.Context, table, key string, q Listing) (string, []any, error) {
 	args := []any{q.After, q.ConnectionID}
-	var at place
-	if key != "" {
-		var err error
-		if at, err = s.placeOf(ctx, "", key, ofRow(table), args); err == nil && at.mark() != q.Mark {
-			err = ErrAfter
-		}
-		if err != nil {
-			return "", nil, err
-		}
+	at, err := s.resume(ctx, "", key, ofRow(table), args, q.Mark)
+	if err != nil {
+		return "", nil, err
 	}
 	sql, args := after(key, q.Order.Descending, q.After, "(SELECT "+key+ofRow(table)+")", args, at.None)
 	return sql, args, nil
@@ -235,15 +247,9 @@ func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], e
 	if q.Limit > 0 {
 		where, all := "", append([]any{}, args...)
 		if q.After != "" {
-			var at place
-			if key != "" {
-				var err error
-				if at, err = s.placeOf(ctx, found, key, ofFound, append(append([]any{}, args...), q.After)); err == nil && at.mark() != q.Mark {
-					err = ErrAfter
-				}
-				if err != nil {
-					return p, err
-				}
+			at, err := s.resume(ctx, found, key, ofFound, append(append([]any{}, args...), q.After), q.Mark)
+			if err != nil {
+				return p, err
 			}
 			sql, nextArgs := after(key, descending, q.After, "(SELECT sorted_by"+ofFound+")", []any{q.After}, at.None)
 			where, all = "WHERE "+sql, append(all, nextArgs...)
@@ -271,14 +277,8 @@ func (s *Store) Everything(ctx context.Context, q Everything) (Page[Resource], e
 		p.Rows = inOrder(len(rows), func(i int) string { return rows[i].ID }, people, teams)
 		if n := len(p.Rows); p.More && q.ByCursor && key != "" && n > 0 {
 			id, version := p.Rows[n-1].id()
-			last, err := s.placeOf(ctx, found, key, ofFound, append(append([]any{}, args...), id))
-			switch {
-			case errors.Is(err, ErrAfter) || err == nil && last.Version != version:
-				p.Mark = moved
-			case err != nil:
+			if p.Mark, err = s.markOf(ctx, found, key, ofFound, append(append([]any{}, args...), id), version); err != nil {
 				return p, err
-			default:
-				p.Mark = last.mark()
 			}
 		}
 		if n := len(rows); q.After != "" || !p.More && (n > 0 || q.Offset == 0) {
